@@ -1,0 +1,209 @@
+"""Who may see what. Every page, route and byte passes here: request -> viewer, and id -> the object, or 404.
+
+One rule: `visible_to`. A foreign object and a missing one are the same 404, and permission is looked up at every use,
+so that a revoked link or a withdrawn consent counts on the next request.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+
+from galleries.errors import Refusal
+from galleries.models import Album, Archive, Guest, Link, Match, Photo, Selfie, User, Visit
+from galleries.models.account import SCOPES
+from galleries.models.sharing import digest, open_link
+
+_M = TypeVar("_M", bound=Model)
+GUEST_HEADER = "Pixora-Guest"
+GUEST_COOKIE_SECONDS = 90 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who asks: a signed-in user or token holder, a guest, both, or nobody. `scopes` bounds what a token may do."""
+
+    user: User | None = None
+    guest: Guest | None = None
+    scopes: frozenset[str] = frozenset(SCOPES)
+    guest_by_cookie: bool = False
+
+    @property
+    def guests(self) -> Q:
+        """The guests whose searches are this viewer's: the one at hand, and those kept with their account."""
+        own = Q(guest=self.guest) if self.guest else Q(pk__in=[])
+        return own | Q(guest__user=self.user) if self.user else own
+
+
+class UnknownGuestKey(Refusal):
+    status = 401
+
+
+def viewer_of(request: Any) -> Viewer:
+    """The viewer of a Django or DRF request. Raises UnknownGuestKey; a header beats the cookie."""
+    user = request.user if request.user.is_authenticated else None
+    token = getattr(request, "auth", None)
+    scopes = token.scope_set() if token is not None else frozenset(SCOPES)
+    key = request.headers.get(GUEST_HEADER, "")
+    guest = _guest_by_key(key) if key else _guest_by_cookie(request, user)
+    return Viewer(user, guest, scopes, guest_by_cookie=bool(guest and not key))
+
+
+def _guest_by_key(key: str) -> Guest:
+    if guest := Guest.objects.filter(key_hash=digest(key)).first():
+        return guest
+    raise UnknownGuestKey("unknown_guest_key", "This guest key is not known. Send the link's selfie again without it.")
+
+
+def _guest_by_cookie(request: HttpRequest, user: User | None) -> Guest | None:
+    """A guest kept with an account is reached only while it is signed in, so that a shared phone tells nothing."""
+    key = request.COOKIES.get(settings.PIXORA_GUEST_COOKIE, "")
+    guest = Guest.objects.filter(key_hash=digest(key)).first() if key else None
+    return guest if guest and guest.user_id in (None, user and user.pk) else None
+
+
+def remember_guest(response: HttpResponse, key: str) -> None:
+    response.set_cookie(
+        settings.PIXORA_GUEST_COOKIE,
+        key,
+        max_age=GUEST_COOKIE_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def require_scope(viewer: Viewer, scope: str) -> None:
+    if scope not in viewer.scopes:
+        raise Refusal("scope_missing", f"This token lacks the scope “{scope}”.", status=403)
+
+
+# The rule
+
+
+def visible_to(viewer: Viewer, kind: type[_M]) -> QuerySet[_M]:
+    """All objects of a kind that the viewer may see; nothing of a kind that has no rule."""
+    return _RULES[kind](viewer)
+
+
+def owned_by(viewer: Viewer, kind: type[_M]) -> QuerySet[_M]:
+    """What the viewer may also change: their own albums and all that is in them."""
+    path = "owner" if kind is Album else "album__owner"
+    return kind._default_manager.filter(**{path: viewer.user}) if viewer.user else kind._default_manager.none()
+
+
+def downloadable_by(viewer: Viewer) -> QuerySet[Photo]:
+    """Photos whose original the viewer may have: their own; as a guest, certain or browsed ones, if the link allows."""
+    mine = _granted_matches(viewer).certain().filter(selfie__link__can_download=True)
+    browsed = _visits(viewer).filter(link__can_browse=True, link__can_download=True)
+    return _photos_where(viewer, mine, browsed)
+
+
+def _photos(viewer: Viewer) -> QuerySet[Photo]:
+    return _photos_where(viewer, _granted_matches(viewer).in_result(), _visits(viewer).filter(link__can_browse=True))
+
+
+def _photos_where(viewer: Viewer, matches: QuerySet[Match], visits: QuerySet[Visit]) -> QuerySet[Photo]:
+    matched = Exists(matches.filter(photo=OuterRef("pk")))
+    browsed = Exists(visits.filter(link__album=OuterRef("album")))
+    shown = Q(state=Photo.State.READY, hidden=False) & (Q(matched) | Q(browsed))
+    return Photo.objects.filter(Q(album__owner=viewer.user) | shown if viewer.user else shown)
+
+
+def _granted_matches(viewer: Viewer) -> Any:
+    granting = Selfie.objects.granting().filter(viewer.guests, pk=OuterRef("selfie"), state=Selfie.State.DONE)
+    return Match.objects.filter(Exists(granting))
+
+
+def _visits(viewer: Viewer) -> QuerySet[Visit]:
+    return Visit.objects.filter(viewer.guests, open_link("link__"), unlocked=True)
+
+
+def _selfies(viewer: Viewer) -> QuerySet[Selfie]:
+    visited = Visit.objects.filter(guest=OuterRef("guest"), link=OuterRef("link"), unlocked=True)
+    return Selfie.objects.filter(viewer.guests, open_link("link__"), Exists(visited))
+
+
+def _archives(viewer: Viewer) -> QuerySet[Archive]:
+    granting = Selfie.objects.granting().filter(viewer.guests, pk=OuterRef("selfie"))
+    as_owner = Q(user=viewer.user, album__owner=viewer.user) if viewer.user else Q(pk__in=[])
+    return Archive.objects.filter(as_owner | Q(Exists(granting)))
+
+
+_RULES: dict[type[Model], Any] = {
+    Album: lambda viewer: owned_by(viewer, Album),
+    Link: lambda viewer: owned_by(viewer, Link),
+    Photo: _photos,
+    Selfie: _selfies,
+    Archive: _archives,
+}
+
+
+# The doors
+
+
+def album_for(viewer: Viewer, pk: uuid.UUID) -> Album:
+    return _one(visible_to(viewer, Album), pk)
+
+
+def link_for(viewer: Viewer, pk: uuid.UUID) -> Link:
+    return _one(visible_to(viewer, Link).select_related("album"), pk)
+
+
+def photo_for(viewer: Viewer, pk: uuid.UUID) -> Photo:
+    return _one(visible_to(viewer, Photo).select_related("album"), pk)
+
+
+def own_photo_for(viewer: Viewer, pk: uuid.UUID) -> Photo:
+    """A photo to be changed: 404 when it cannot be seen, 403 when it is somebody else's."""
+    photo = photo_for(viewer, pk)
+    if viewer.user is None or photo.album.owner_id != viewer.user.pk:
+        raise Refusal("not_yours", "Only the owner of the album can change this photo.", status=403)
+    return photo
+
+
+def original_for(viewer: Viewer, pk: uuid.UUID) -> Photo:
+    """A photo whose original may be had: 404 when it cannot be seen, 403 when only its preview can."""
+    photo = photo_for(viewer, pk)
+    if not downloadable_by(viewer).filter(pk=pk).exists():
+        raise Refusal("preview_only", "Of this photo you can see the preview only.", status=403)
+    return photo
+
+
+def selfie_for(viewer: Viewer, pk: uuid.UUID) -> Selfie:
+    return _one(visible_to(viewer, Selfie).select_related("album", "link", "guest"), pk)
+
+
+def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
+    return _one(visible_to(viewer, Archive).select_related("album"), pk)
+
+
+def shared_link(token: str) -> Link:
+    """The link that a token opens: 404 when there is none, 410 when it was switched off or has run out."""
+    link = Link.objects.with_token(token).select_related("album").first()
+    if link is None:
+        raise Http404
+    if not link.is_open():
+        raise Refusal("link_expired", "This link has ended. Ask the photographer for a new one.", status=410)
+    return link
+
+
+def visit_of(viewer: Viewer, link: Link) -> Visit | None:
+    """The guest's visit by this link, if it has been let in."""
+    return Visit.objects.filter(guest=viewer.guest, link=link, unlocked=True).first() if viewer.guest else None
+
+
+def require_visit(viewer: Viewer, link: Link) -> None:
+    """Raises 403 unless the link is free of a password, or this guest has given it."""
+    if link.needs_password and visit_of(viewer, link) is None:
+        raise Refusal("password_required", "This link has a password. Unlock it first.", status=403)
+
+
+def _one(visible: QuerySet[_M], pk: uuid.UUID) -> _M:
+    found = visible.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,211 @@
+"""The administrator's desk. Rows are looked at and acted on here; faces, vectors and secrets are never shown."""
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from galleries.flows import album as album_flow
+from galleries.flows import photo as photo_flow
+from galleries.flows import selfie as selfie_flow
+from galleries.models import Album, ApiToken, Archive, Erasure, Guest, LegalBasis, Link, Match, Photo, Selfie, User
+
+admin.site.site_header = admin.site.site_title = "Pixora"
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+
+class ReadOnly:
+    """Rows that come about by what people do, and are not to be written by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    ordering = ["email"]
+    search_fields = ["email", "first_name", "last_name"]
+    list_display = ["email", "album_count", "is_active", "is_staff", "date_joined", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser"]
+    fieldsets = [
+        (None, {"fields": ["email", "password"]}),
+        (_("Person"), {"fields": ["first_name", "last_name"]}),
+        (_("Permissions"), {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [(None, {"fields": ["email", "usable_password", "password1", "password2"]})]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).annotate(albums_made=Count("albums"))
+
+    @admin.display(description=_("albums"), ordering="albums_made")
+    def album_count(self, user: Any) -> int:
+        return int(user.albums_made)
+
+
+class LegalBasisInline(ReadOnly, admin.TabularInline):
+    model = LegalBasis
+    extra = 0
+    can_delete = False
+
+
+@admin.register(Album)
+class AlbumAdmin(admin.ModelAdmin):
+    list_display = ["title", "owner", "event_date", "face_search", "all_photos", "waiting", "set_aside", "created_at"]
+    list_filter = ["face_search", "created_at"]
+    search_fields = ["title", "owner__email", "id"]
+    date_hierarchy = "created_at"
+    list_select_related = ["owner"]
+    autocomplete_fields = ["owner"]
+    # Switched on with a legal basis, on the album's own page, by its owner.
+    readonly_fields = ["id", "face_search", "engine", "duplicates", "created_at"]
+    inlines = [LegalBasisInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
+        waiting = Q(photos__state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                photos_all=Count("photos"),
+                photos_waiting=Count("photos", filter=waiting),
+                photos_aside=Count("photos", filter=Q(photos__state=Photo.State.QUARANTINED)),
+            )
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Album) -> None:
+        album_flow.delete(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Album]) -> None:
+        for album in queryset:
+            album_flow.delete(album)
+
+    @admin.display(description=_("photos"), ordering="photos_all")
+    def all_photos(self, album: Any) -> str:
+        address = reverse("admin:galleries_photo_changelist") + f"?album__id__exact={album.pk}"
+        return format_html('<a href="{}">{}</a>', address, album.photos_all)
+
+    @admin.display(description=_("waiting"), ordering="photos_waiting")
+    def waiting(self, album: Any) -> int:
+        return int(album.photos_waiting)
+
+    @admin.display(description=_("set aside"), ordering="photos_aside")
+    def set_aside(self, album: Any) -> int:
+        return int(album.photos_aside)
+
+
+@admin.register(Photo)
+class PhotoAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["name", "album", "state", "code", "attempts", "strikes", "face_count", "size", "received_at"]
+    list_filter = ["state", "code", "hidden", "received_at"]
+    search_fields = ["name", "album__title", "album__owner__email", "id", "sha256"]
+    list_select_related = ["album"]
+    date_hierarchy = "received_at"
+    show_full_result_count = False
+    actions = ["retry"]
+
+    @admin.action(description=_("Take up quarantined photos once more"), permissions=["delete"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        count = photo_flow.retry(queryset)
+        messages.success(request, _("%(count)s photos will be tried again.") % {"count": count})
+
+    def delete_model(self, request: HttpRequest, obj: Photo) -> None:
+        photo_flow.delete([obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        photo_flow.delete(queryset)
+
+
+@admin.register(Link)
+class LinkAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["album", "enabled", "can_browse", "can_download", "expires_at", "uses", "max_uses", "created_at"]
+    list_filter = ["enabled", "can_browse", "can_download"]
+    search_fields = ["album__title", "album__owner__email", "id"]
+    list_select_related = ["album"]
+    fields = ["id", "album", "enabled", "can_browse", "can_download", "expires_at", "uses", "max_uses", "created_at"]
+    actions = ["switch_off"]
+
+    @admin.action(description=_("Switch off at once"), permissions=["delete"])
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
+        messages.success(request, _("%(count)s links are off.") % {"count": queryset.update(enabled=False)})
+
+
+@admin.register(Guest)
+class GuestAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["id", "user", "searches", "created_at"]
+    search_fields = ["id", "user__email"]
+    list_select_related = ["user"]
+    fields = ["id", "user", "created_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Guest]:
+        return super().get_queryset(request).annotate(selfie_count=Count("selfies"))
+
+    @admin.display(description=_("searches"), ordering="selfie_count")
+    def searches(self, guest: Any) -> int:
+        return int(guest.selfie_count)
+
+
+@admin.register(Selfie)
+class SelfieAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["id", "album", "state", "code", "sure", "maybe", "scanned", "created_at", "expires_at"]
+    list_filter = ["state", "code", "keep_me_posted", "created_at"]
+    search_fields = ["id", "album__title", "guest__id"]
+    list_select_related = ["album"]
+    date_hierarchy = "created_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Selfie]:
+        tiers = {f"{tier}_count": Count("matches", filter=Q(matches__tier=tier)) for tier in Match.Tier.values}
+        return super().get_queryset(request).annotate(**tiers)
+
+    @admin.display(description=_("sure"), ordering="sure_count")
+    def sure(self, selfie: Any) -> int:
+        return int(selfie.sure_count)
+
+    @admin.display(description=_("maybe"), ordering="maybe_count")
+    def maybe(self, selfie: Any) -> int:
+        return int(selfie.maybe_count)
+
+    def delete_model(self, request: HttpRequest, obj: Selfie) -> None:
+        selfie_flow.withdraw(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Selfie]) -> None:
+        for selfie in queryset:
+            selfie_flow.withdraw(selfie)
+
+
+@admin.register(Archive)
+class ArchiveAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["id", "album", "holder", "size", "count", "bytes", "created_at"]
+    list_filter = ["size", "created_at"]
+    search_fields = ["id", "album__title", "user__email"]
+    list_select_related = ["album", "user"]
+    exclude = ["entries"]
+
+    @admin.display(description=_("holder"))
+    def holder(self, archive: Archive) -> str:
+        return archive.user.email if archive.user else f"guest {archive.guest_id}"
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnly, admin.ModelAdmin):
+    """Files still to be deleted; empty but for moments."""
+
+    list_display = ["__str__", "created_at"]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["token_key", "user", "scopes", "created", "expiry"]
+    search_fields = ["user__email", "token_key"]
+    list_filter = ["created"]
+    list_select_related = ["user"]
+    exclude = ["digest"]

@@ -1,0 +1,176 @@
+"""/albums/: the photographer's albums, their uploads, progress, links and zips."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from galleries import access
+from galleries.flows import album as album_flow
+from galleries.flows import archive as archive_flow
+from galleries.flows import photo as photo_flow
+from galleries.models import Album, Link, Photo
+
+from .authentication import OwnerView
+from .pages import ORDERINGS, CursorPages, PhotoPages
+from .serializers import (
+    AlbumSerializer,
+    ArchiveRequestSerializer,
+    ArchiveSerializer,
+    LinkSerializer,
+    PhotoCheckSerializer,
+    PhotoSerializer,
+    ProgressSerializer,
+    ReceptionSerializer,
+)
+
+FILES_AT_ONCE = 100
+
+
+class AlbumList(OwnerView):
+    @extend_schema(responses=AlbumSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        pages = CursorPages()
+        page = pages.paginate_queryset(access.visible_to(self.viewer, Album), request)
+        return pages.get_paginated_response(AlbumSerializer(page, many=True, context={"request": request}).data)
+
+    @extend_schema(request=AlbumSerializer, responses={201: AlbumSerializer})
+    def post(self, request: Request) -> Response:
+        fields = AlbumSerializer(data=request.data, context={"request": request})
+        fields.is_valid(raise_exception=True)
+        album = Album(owner=self.viewer.user)
+        _change(album, self.viewer, dict(fields.validated_data))
+        return Response(AlbumSerializer(album, context={"request": request}).data, status=status.HTTP_201_CREATED)
+
+
+class AlbumDetail(OwnerView):
+    @extend_schema(responses=AlbumSerializer)
+    def get(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id)
+        return Response(AlbumSerializer(album, context={"request": request}).data)
+
+    @extend_schema(request=AlbumSerializer(partial=True), responses=AlbumSerializer)
+    def patch(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id)
+        fields = AlbumSerializer(album, data=request.data, partial=True, context={"request": request})
+        fields.is_valid(raise_exception=True)
+        _change(album, self.viewer, dict(fields.validated_data))
+        return Response(AlbumSerializer(album, context={"request": request}).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, album_id: UUID) -> Response:
+        album_flow.delete(access.album_for(self.viewer, album_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@transaction.atomic
+def _change(album: Album, viewer: access.Viewer, fields: dict[str, Any]) -> None:
+    on, basis = fields.pop("face_search", album.face_search), fields.pop("legal_basis", {})
+    for name, value in fields.items():
+        setattr(album, name, value)
+    album.save()
+    album_flow.switch_face_search(album, on, by=viewer.user, **basis)
+
+
+class PhotoCheck(OwnerView):
+    scope = "upload"
+
+    @extend_schema(request=PhotoCheckSerializer)
+    def post(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id)
+        fields = PhotoCheckSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        missing, duplicate = photo_flow.missing_of(album, [file["sha256"] for file in fields.validated_data["files"]])
+        return Response({"missing": missing, "duplicate": duplicate})
+
+
+class AlbumPhotos(OwnerView):
+    scope = "upload"
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(responses=PhotoSerializer(many=True))
+    def get(self, request: Request, album_id: UUID) -> Response:
+        photos = access.album_for(self.viewer, album_id).photos.by_moment()
+        if state := request.query_params.get("state"):
+            photos = photos.filter(state=_one_of(state, Photo.State.values, "state"))
+        _one_of(request.query_params.get("ordering", "received_at"), list(ORDERINGS), "ordering")
+        pages = PhotoPages()
+        page = pages.paginate_queryset(photos, request)
+        return pages.get_paginated_response(PhotoSerializer(page, many=True, context={"request": request}).data)
+
+    @extend_schema(request={"multipart/form-data": {"type": "object"}}, responses={201: ReceptionSerializer})
+    def post(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id)
+        files = request.FILES.getlist("file")
+        if not files or len(files) > FILES_AT_ONCE:
+            raise ValidationError({"file": f"Send 1 to {FILES_AT_ONCE} files in fields named file."})
+        folders = [_folder_of(path) for path in request.POST.getlist("path")]
+        receptions = [
+            photo_flow.receive(album, file.name or "", folder, file.chunks())
+            for file, folder in zip(files, _padded(folders, len(files)), strict=False)
+        ]
+        return Response(ReceptionSerializer(receptions).data, status=status.HTTP_201_CREATED)
+
+
+def _folder_of(path: str) -> str:
+    """The folder part of a file's path below the folder that was chosen."""
+    return path.replace("\\", "/").rpartition("/")[0]
+
+
+def _padded(folders: list[str], length: int) -> Iterator[str]:
+    yield from folders[:length]
+    yield from [""] * (length - len(folders))
+
+
+def _one_of(value: str, known: list[str], field: str) -> str:
+    if value not in known:
+        raise ValidationError({field: f"One of {', '.join(known)}."})
+    return value
+
+
+class AlbumProgress(OwnerView):
+    @extend_schema(responses=ProgressSerializer)
+    def get(self, request: Request, album_id: UUID) -> Response:
+        return Response(photo_flow.progress(access.album_for(self.viewer, album_id)))
+
+
+class AlbumRetry(OwnerView):
+    @extend_schema(request=None)
+    def post(self, request: Request, album_id: UUID) -> Response:
+        return Response({"retried": photo_flow.retry(access.album_for(self.viewer, album_id).photos.all())})
+
+
+class AlbumLinks(OwnerView):
+    @extend_schema(responses=LinkSerializer(many=True))
+    def get(self, request: Request, album_id: UUID) -> Response:
+        pages = CursorPages()
+        page = pages.paginate_queryset(access.album_for(self.viewer, album_id).links.all(), request)
+        return pages.get_paginated_response(LinkSerializer(page, many=True, context={"request": request}).data)
+
+    @extend_schema(request=LinkSerializer, responses={201: LinkSerializer})
+    def post(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id)
+        fields = LinkSerializer(data=request.data, context={"request": request})
+        fields.is_valid(raise_exception=True)
+        link = Link.make(album, **fields.validated_data)
+        return Response(LinkSerializer(link, context={"request": request}).data, status=status.HTTP_201_CREATED)
+
+
+class AlbumArchives(OwnerView):
+    scope = "read"
+
+    @extend_schema(request=ArchiveRequestSerializer, responses={201: ArchiveSerializer})
+    def post(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id)
+        fields = ArchiveRequestSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        wanted = fields.validated_data
+        archive = archive_flow.of_album(self.viewer, album, wanted.get("photos"), wanted["size"])
+        return Response(ArchiveSerializer(archive, context={"request": request}).data, status=status.HTTP_201_CREATED)

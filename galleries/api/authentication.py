@@ -1,0 +1,50 @@
+"""Who calls the API: a token, a signed-in browser, a guest. All become one `access.Viewer`."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from knox.auth import TokenAuthentication
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.permissions import SAFE_METHODS, AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from galleries import access
+
+
+class ViewerView(APIView):
+    """A route that knows its viewer. `scope` is what a token needs for a write; reading needs `read`."""
+
+    authentication_classes = [TokenAuthentication, SessionAuthentication]
+    permission_classes = [AllowAny]
+    scope = "manage"
+    viewer: access.Viewer
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.viewer = access.viewer_of(request)
+        reading = request.method in SAFE_METHODS
+        access.require_scope(self.viewer, "read" if reading else self.scope)
+        if self.viewer.guest_by_cookie and self.viewer.user is None and not reading:
+            SessionAuthentication().enforce_csrf(request)
+
+    def finalize_response(  # type: ignore[override]  # bytes are sent by responses of Django's own
+        self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+        patch_vary_headers(response, ("Cookie", "Authorization", "Pixora-Guest"))
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "private, no-store"
+        return response
+
+
+class OwnerView(ViewerView):
+    """A route for photographers: 401 without credentials."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.viewer.user is None:
+            raise NotAuthenticated("Send an API token: Authorization: Token …")

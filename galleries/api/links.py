@@ -1,0 +1,108 @@
+"""/links/: the owner changes them by id, the guest opens them by token."""
+
+from typing import Any
+from uuid import UUID
+
+import segno
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from galleries import access
+from galleries.errors import Refusal
+from galleries.flows import selfie as selfie_flow
+from galleries.flows import visit
+
+from .authentication import OwnerView, ViewerView
+from .pages import PhotoPages
+from .serializers import (
+    GuestPhotoSerializer,
+    LinkSerializer,
+    SelfieUploadSerializer,
+    SharedAlbumSerializer,
+    UnlockSerializer,
+    address,
+)
+
+
+class LinkDetail(OwnerView):
+    @extend_schema(responses=LinkSerializer)
+    def get(self, request: Request, link_id: UUID) -> Response:
+        link = access.link_for(self.viewer, link_id)
+        return Response(LinkSerializer(link, context={"request": request}).data)
+
+    @extend_schema(request=LinkSerializer(partial=True), responses=LinkSerializer)
+    def patch(self, request: Request, link_id: UUID) -> Response:
+        link = access.link_for(self.viewer, link_id)
+        fields = LinkSerializer(link, data=request.data, partial=True, context={"request": request})
+        fields.is_valid(raise_exception=True)
+        visit.change_link(link, **fields.validated_data)
+        return Response(fields.data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, link_id: UUID) -> Response:
+        visit.delete_link(access.link_for(self.viewer, link_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class LinkQr(OwnerView):
+    @extend_schema(responses=OpenApiTypes.BINARY)
+    def get(self, request: Request, link_id: UUID) -> HttpResponse:
+        link = access.link_for(self.viewer, link_id)
+        code = segno.make_qr(address({"request": request}, "guest-link", token=link.token), error="m")
+        svg = code.svg_inline(scale=8, border=4, light="#fff")
+        return HttpResponse(svg, content_type="image/svg+xml")
+
+
+class SharedLink(ViewerView):
+    """What a guest may know before they are let in."""
+
+    @extend_schema(responses=SharedAlbumSerializer)
+    def get(self, request: Request, token: str) -> Response:
+        return Response(SharedAlbumSerializer(access.shared_link(token)).data)
+
+
+class SharedLinkUnlock(ViewerView):
+    scope = "read"
+
+    @extend_schema(request=UnlockSerializer)
+    def post(self, request: Request, token: str) -> Response:
+        fields = UnlockSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        _, key = visit.enter(access.shared_link(token), self.viewer, fields.validated_data["password"])
+        return Response({"guest_key": key} if key else {})
+
+
+class SharedLinkPhotos(ViewerView):
+    @extend_schema(responses=GuestPhotoSerializer(many=True))
+    def get(self, request: Request, token: str) -> Response:
+        link = access.shared_link(token)
+        access.require_visit(self.viewer, link)
+        if not link.can_browse:
+            raise Refusal("browsing_off", "This link shows each guest their own photos only.", status=403)
+        pages = PhotoPages()
+        page = pages.paginate_queryset(link.album.photos.shown().by_moment(), request) or []
+        context = {"request": request, "downloadable": {photo.pk for photo in page} if link.can_download else set()}
+        return pages.get_paginated_response(GuestPhotoSerializer(page, many=True, context=context).data)
+
+
+class SharedLinkSelfies(ViewerView):
+    scope = "read"
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(request={"multipart/form-data": SelfieUploadSerializer})
+    def post(self, request: Request, token: str) -> Response:
+        link = access.shared_link(token)
+        access.require_visit(self.viewer, link)
+        fields = SelfieUploadSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        sent = fields.validated_data
+        wishes = {"consent": sent["consent"], "keep_me_posted": sent["keep_me_posted"]}
+        selfie, key = selfie_flow.receive(link, self.viewer, sent["selfie"].chunks(), **wishes)
+        url = address({"request": request}, "api:selfie", selfie_id=selfie.pk)
+        body: dict[str, Any] = {"id": selfie.pk, "url": url}
+        return Response(body | ({"guest_key": key} if key else {}), status=status.HTTP_202_ACCEPTED)

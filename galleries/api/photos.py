@@ -1,0 +1,95 @@
+"""/photos/: one photo, its bytes, and the bytes of a zip."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from galleries import access, media
+from galleries.flows import archive as archive_flow
+from galleries.flows import photo as photo_flow
+from galleries.models import Photo
+
+from .authentication import OwnerView, ViewerView
+from .serializers import PhotoSerializer
+
+
+class PhotoDetail(OwnerView):
+    @extend_schema(responses=PhotoSerializer)
+    def get(self, request: Request, photo_id: UUID) -> Response:
+        photo = access.own_photo_for(self.viewer, photo_id)
+        return Response(PhotoSerializer(photo, context={"request": request}).data)
+
+    @extend_schema(request=PhotoSerializer(partial=True), responses=PhotoSerializer)
+    def patch(self, request: Request, photo_id: UUID) -> Response:
+        photo = access.own_photo_for(self.viewer, photo_id)
+        fields = PhotoSerializer(photo, data=request.data, partial=True, context={"request": request})
+        fields.is_valid(raise_exception=True)
+        photo.hidden = fields.validated_data.get("hidden", photo.hidden)
+        photo.save(update_fields=["hidden"])
+        return Response(fields.data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, photo_id: UUID) -> Response:
+        photo_flow.delete([access.own_photo_for(self.viewer, photo_id)])
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AnyType(BaseContentNegotiation):
+    """Bytes have the type they have, whatever the client says it accepts; only errors are rendered."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class BytesView(ViewerView):
+    content_negotiation_class = AnyType
+
+
+class PhotoThumb(BytesView):
+    @extend_schema(responses=OpenApiTypes.BINARY)
+    def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
+        return media.send_thumb(request, _ready(access.photo_for(self.viewer, photo_id)))
+
+
+class PhotoPreview(BytesView):
+    @extend_schema(responses=OpenApiTypes.BINARY)
+    def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
+        return media.send_preview(request, _ready(access.photo_for(self.viewer, photo_id)))
+
+
+class PhotoOriginal(BytesView):
+    @extend_schema(responses=OpenApiTypes.BINARY)
+    def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
+        photo = access.original_for(self.viewer, photo_id)
+        if not photo.original_key:
+            raise Http404
+        return media.send_original(request, photo)
+
+
+def _ready(photo: Photo) -> Photo:
+    if photo.state != Photo.State.READY:
+        raise Http404
+    return photo
+
+
+class ArchiveBytes(BytesView):
+    @extend_schema(responses=OpenApiTypes.BINARY)
+    def get(self, request: Request, archive_id: UUID) -> HttpResponseBase:
+        archive = access.archive_for(self.viewer, archive_id)
+        archive_flow.require_fresh(self.viewer, archive)
+        layout = archive_flow.layout_of(archive.entries)
+        return media.send_archive(request, layout, f"{archive.album.title}.zip")

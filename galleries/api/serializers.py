@@ -1,0 +1,233 @@
+"""Untrusted JSON -> typed values, and rows -> JSON. All addresses in answers are absolute."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework import serializers
+
+from galleries import media
+from galleries.flows import photo as photo_flow
+from galleries.flows import selfie as selfie_flow
+from galleries.models import Album, Archive, LegalBasis, Link, Match, Photo, Selfie
+
+
+def address(context: Mapping[str, Any], name: str, **kwargs: Any) -> str:
+    return str(context["request"].build_absolute_uri(reverse(name, kwargs=kwargs)))
+
+
+class LegalBasisSerializer(serializers.Serializer[Any]):
+    basis = serializers.ChoiceField(LegalBasis.Basis.choices)
+    attested = serializers.BooleanField()
+
+
+class AlbumSerializer(serializers.ModelSerializer[Album]):
+    legal_basis = LegalBasisSerializer(required=False, write_only=True)
+    photos_url = serializers.SerializerMethodField()
+    progress_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Album
+        fields = [
+            "id", "title", "event_date", "face_search", "legal_basis", "created_at", "photos_url", "progress_url",
+        ]  # fmt: skip
+
+    def get_photos_url(self, album: Album) -> str:
+        return address(self.context, "api:album-photos", album_id=album.pk)
+
+    def get_progress_url(self, album: Album) -> str:
+        return address(self.context, "api:album-progress", album_id=album.pk)
+
+
+class PhotoSerializer(serializers.ModelSerializer[Photo]):
+    thumb = serializers.SerializerMethodField()
+    preview = serializers.SerializerMethodField()
+    original = serializers.SerializerMethodField()
+    taken_at = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Photo
+        fields = [
+            "id", "name", "folder", "size", "sha256", "content_type", "state", "code", "detail", "hidden", "width",
+            "height", "taken_at", "received_at", "face_count", "colour", "thumb", "preview", "original",
+        ]  # fmt: skip
+        read_only_fields = [name for name in fields if name != "hidden"]
+
+    def get_thumb(self, photo: Photo) -> str | None:
+        return self._rendition(photo, "thumb")
+
+    def get_preview(self, photo: Photo) -> str | None:
+        return self._rendition(photo, "preview")
+
+    def get_original(self, photo: Photo) -> str | None:
+        return address(self.context, "api:photo-original", photo_id=photo.pk) if photo.original_key else None
+
+    def get_taken_at(self, photo: Photo) -> str | None:
+        return camera_time(photo)
+
+    def _rendition(self, photo: Photo, variant: str) -> str | None:
+        ready = photo.state == Photo.State.READY
+        return address(self.context, f"api:photo-{variant}", photo_id=photo.pk) if ready else None
+
+
+def camera_time(photo: Photo) -> str | None:
+    """The camera's clock, without an offset: nobody knows its time zone."""
+    return photo.taken_at.replace(tzinfo=None).isoformat() if photo.taken_at else None
+
+
+class PhotoCheckSerializer(serializers.Serializer[Any]):
+    class File(serializers.Serializer[Any]):
+        name = serializers.CharField(max_length=1000)
+        size = serializers.IntegerField(min_value=0)
+        sha256 = serializers.RegexField(r"^[0-9a-f]{64}$")
+
+    files = serializers.ListField(child=File(), max_length=1000)
+
+
+class ReceptionSerializer(serializers.Serializer[Any]):
+    """What became of the files of one upload request."""
+
+    accepted = serializers.ListField(child=serializers.DictField())
+    duplicates = serializers.ListField(child=serializers.DictField())
+    rejected = serializers.ListField(child=serializers.DictField())
+
+    def to_representation(self, receptions: list[photo_flow.Reception]) -> dict[str, Any]:
+        def those(outcome: str) -> list[Photo]:
+            return [each.photo for each in receptions if each.outcome == outcome]
+
+        return {
+            "accepted": [
+                {"id": photo.pk, "name": photo.name, "sha256": photo.sha256, "state": photo.state}
+                for photo in those("accepted")
+            ],
+            "duplicates": [{"id": photo.pk, "name": photo.name} for photo in those("duplicate")],
+            "rejected": [
+                {"name": photo.name, "code": photo.code, "detail": photo.detail} for photo in those("rejected")
+            ],
+        }
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    received = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    uploaded = serializers.IntegerField()
+    processing = serializers.IntegerField()
+    ready = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    quarantined = serializers.IntegerField()
+    faces = serializers.IntegerField()
+
+
+class LinkSerializer(serializers.ModelSerializer[Link]):
+    password = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=128)
+    max_uses = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1_000_000)
+    token = serializers.CharField(read_only=True)
+    url = serializers.SerializerMethodField()
+    qr_svg_url = serializers.SerializerMethodField()
+    needs_password = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Link
+        fields = [
+            "id", "token", "url", "qr_svg_url", "can_browse", "can_download", "password", "needs_password",
+            "expires_at", "max_uses", "uses", "enabled", "created_at",
+        ]  # fmt: skip
+        read_only_fields = ["id", "uses", "created_at"]
+
+    def get_url(self, link: Link) -> str:
+        return address(self.context, "guest-link", token=link.token)
+
+    def get_qr_svg_url(self, link: Link) -> str:
+        return address(self.context, "api:link-qr", link_id=link.pk)
+
+    def validate_expires_at(self, value: Any) -> Any:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("This lies in the past.")
+        return value
+
+
+class SharedAlbumSerializer(serializers.Serializer[Any]):
+    """What whoever holds the link may know of the album before they are let in."""
+
+    def to_representation(self, link: Link) -> dict[str, Any]:
+        album = link.album
+        return {
+            "title": album.title,
+            "event_date": album.event_date,
+            "photo_count": None if link.needs_password else album.photos.shown().count(),
+            "face_search": album.face_search,
+            "can_browse": link.can_browse,
+            "can_download": link.can_download,
+            "needs_password": link.needs_password,
+        }
+
+
+class UnlockSerializer(serializers.Serializer[Any]):
+    password = serializers.CharField(allow_blank=True, default="", max_length=128, trim_whitespace=False)
+
+
+class GuestPhotoSerializer(serializers.Serializer[Any]):
+    """A photo as a guest sees it. `original` is null where only the preview may be had."""
+
+    def to_representation(self, photo: Photo) -> dict[str, Any]:
+        may = photo.pk in self.context["downloadable"]
+        return {
+            "id": photo.pk,
+            "name": photo.name,
+            "thumb": address(self.context, "api:photo-thumb", photo_id=photo.pk),
+            "preview": address(self.context, "api:photo-preview", photo_id=photo.pk),
+            "original": address(self.context, "api:photo-original", photo_id=photo.pk) if may else None,
+            "taken_at": camera_time(photo),
+            "width": photo.width,
+            "height": photo.height,
+        }
+
+
+class SelfieUploadSerializer(serializers.Serializer[Any]):
+    selfie = serializers.FileField(allow_empty_file=True)
+    consent = serializers.BooleanField(default=False)
+    keep_me_posted = serializers.BooleanField(default=False)
+
+
+class SelfieSerializer(serializers.Serializer[Selfie]):
+    """The state of a search and a page of its photos: sure ones first, then the maybes."""
+
+    def to_representation(self, selfie: Selfie) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "id": selfie.pk,
+            "state": selfie.state,
+            "photos": [self._photo(match) for match in self.context["page"]],
+            "scanned": selfie.scanned,
+            "total": selfie_flow.total(selfie),
+        }
+        if selfie.code:
+            body |= {"code": selfie.code, "detail": selfie_flow.WORDS[selfie.code]}
+        if self.context["next"]:
+            body["next"] = self.context["next"]
+        return body
+
+    def _photo(self, match: Match) -> dict[str, Any]:
+        photo = GuestPhotoSerializer(match.photo, context=self.context).data
+        return photo | {"tier": match.shown_tier}
+
+
+class FeedbackSerializer(serializers.Serializer[Any]):
+    photo = serializers.UUIDField()
+    verdict = serializers.ChoiceField(Match.Verdict.choices)
+
+
+class ArchiveRequestSerializer(serializers.Serializer[Any]):
+    photos = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100_000)
+    size = serializers.ChoiceField(Archive.Size.choices, default=Archive.Size.ORIGINAL)
+
+
+class ArchiveSerializer(serializers.ModelSerializer[Archive]):
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Archive
+        fields = ["id", "url", "bytes", "count", "size"]
+
+    def get_url(self, archive: Archive) -> str:
+        return media.archive_address(self.context["request"], archive)

@@ -1,0 +1,33 @@
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from . import albums, links, photos, selfies
+
+app_name = "api"
+# A token, unlike an id of ours, is no UUID; `shared-` routes are found by it.
+urlpatterns = [
+    path("albums/", albums.AlbumList.as_view(), name="albums"),
+    path("albums/<uuid:album_id>/", albums.AlbumDetail.as_view(), name="album"),
+    path("albums/<uuid:album_id>/photos/", albums.AlbumPhotos.as_view(), name="album-photos"),
+    path("albums/<uuid:album_id>/photos/check/", albums.PhotoCheck.as_view(), name="album-photos-check"),
+    path("albums/<uuid:album_id>/progress/", albums.AlbumProgress.as_view(), name="album-progress"),
+    path("albums/<uuid:album_id>/retry/", albums.AlbumRetry.as_view(), name="album-retry"),
+    path("albums/<uuid:album_id>/links/", albums.AlbumLinks.as_view(), name="album-links"),
+    path("albums/<uuid:album_id>/archives/", albums.AlbumArchives.as_view(), name="album-archives"),
+    path("photos/<uuid:photo_id>/", photos.PhotoDetail.as_view(), name="photo"),
+    path("photos/<uuid:photo_id>/thumb", photos.PhotoThumb.as_view(), name="photo-thumb"),
+    path("photos/<uuid:photo_id>/preview", photos.PhotoPreview.as_view(), name="photo-preview"),
+    path("photos/<uuid:photo_id>/original", photos.PhotoOriginal.as_view(), name="photo-original"),
+    path("archives/<uuid:archive_id>/", photos.ArchiveBytes.as_view(), name="archive"),
+    path("links/<uuid:link_id>/", links.LinkDetail.as_view(), name="link"),
+    path("links/<uuid:link_id>/qr.svg", links.LinkQr.as_view(), name="link-qr"),
+    path("links/<str:token>/", links.SharedLink.as_view(), name="shared-link"),
+    path("links/<str:token>/unlock/", links.SharedLinkUnlock.as_view(), name="shared-link-unlock"),
+    path("links/<str:token>/photos/", links.SharedLinkPhotos.as_view(), name="shared-link-photos"),
+    path("links/<str:token>/selfies/", links.SharedLinkSelfies.as_view(), name="shared-link-selfies"),
+    path("selfies/<uuid:selfie_id>/", selfies.SelfieDetail.as_view(), name="selfie"),
+    path("selfies/<uuid:selfie_id>/feedback/", selfies.SelfieFeedback.as_view(), name="selfie-feedback"),
+    path("selfies/<uuid:selfie_id>/archives/", selfies.SelfieArchives.as_view(), name="selfie-archives"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+]

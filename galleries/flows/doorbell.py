@@ -1,0 +1,38 @@
+"""A doorbell says to the workers of a queue that there is something to do. What it is, and whose turn, the rows say.
+
+A ring is sent on commit, in one try of a second, and never raises: a lost one is made good by the sweeper, and one too
+many finds no due row. No queue ever holds more than twice as many rings as there are workers.
+"""
+
+import logging
+from functools import cache, partial
+
+import redis
+from celery import Task
+from celery.exceptions import OperationalError
+from django.conf import settings
+from django.db import transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+
+def ring(task: Task[[], None]) -> None:
+    transaction.on_commit(partial(_send, task), robust=True)
+
+
+def _send(task: Task[[], None]) -> None:
+    queue = task.queue  # type: ignore[attr-defined]
+    try:
+        if _broker().llen(queue) < 2 * settings.PIXORA_WORKERS:
+            task.apply_async(retry=False)
+    except (redis.RedisError, OperationalError, OSError) as error:
+        logger.warning("Ring for queue %s lost (%s); the sweeper will ring again.", queue, type(error).__name__)
+
+
+@cache
+def _broker() -> redis.Redis:
+    """Asked first, because a producer of Celery would wait much longer than a second for a broker that is down."""
+    one_try = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=one_try)

@@ -1,0 +1,258 @@
+"""Journey one, a photo: received over the web, then examined by a worker.
+
+The row is the truth. Bytes are on disk under their final name before the row says so, and a worker's result counts only
+while it holds the row's lease; so killing anything at any point loses nothing and doubles nothing.
+"""
+
+import logging
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from celery import shared_task
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+import recognition
+from galleries import images, storage
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
+from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
+
+from . import selfie
+from .doorbell import ring
+
+logger = logging.getLogger(__name__)
+
+
+# Web half: receive
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What became of one file. A rejected one carries the reason in `photo.code` and `photo.detail`."""
+
+    outcome: Outcome
+    photo: Photo
+
+
+def receive(album: Album, name: str, folder: str, chunks: Iterable[bytes]) -> Reception:
+    """Take in one file of an upload. `name` and `folder` may be anything; the file may be anything too."""
+    facts: dict[str, Any] = {"name": images.clean_name(name), "folder": images.clean_folder(folder)}
+    limit = settings.PIXORA_MAX_FILE_BYTES
+    try:
+        received = storage.receive(chunks, limit=limit)
+    except storage.TooLarge:
+        return _refuse(album, images.file_too_large(limit), **facts, size=limit)
+    with received:
+        known = album.photos.filter(sha256=received.sha256).first()
+        if known and known.original_key:
+            return _duplicate(known)
+        facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
+        try:
+            header = images.inspect(received.path)
+        except images.ImageRejected as rejected:
+            return _refuse(album, rejected, **facts)
+        return _accept(album, header, received, known, **facts)
+
+
+def _accept(
+    album: Album, header: images.Facts, received: storage.Received, refused_before: Photo | None, **facts: Any
+) -> Reception:
+    photo = Photo(album=album, wanted_engine=album.engine if album.face_search else "", **facts)
+    photo.original_key = f"originals/{album.pk}/{photo.pk}{header.extension}"
+    photo.content_type, photo.width, photo.height = header.content_type, header.width, header.height
+    photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=timezone.get_default_timezone())
+    storage.adopt(received, photo.original_key)
+    try:
+        with transaction.atomic():
+            if refused_before:
+                refused_before.delete()
+            photo.save(force_insert=True)
+            ring(work)
+    except IntegrityError:
+        # The same bytes arrived twice at once, or the album was deleted meanwhile.
+        storage.delete([photo.original_key])
+        return _duplicate(album.photos.get(sha256=photo.sha256))
+    return Reception(Outcome.ACCEPTED, photo)
+
+
+def _duplicate(known: Photo) -> Reception:
+    Album.objects.filter(pk=known.album_id).update(duplicates=F("duplicates") + 1)
+    return Reception(Outcome.DUPLICATE, known)
+
+
+def _refuse(album: Album, rejected: images.ImageRejected, **facts: Any) -> Reception:
+    reason = {"state": Photo.State.REJECTED, "code": rejected.code, "detail": rejected.detail}
+    same = {"sha256": facts["sha256"]} if "sha256" in facts else {"sha256": "", "name": facts["name"]}
+    photo, created = album.photos.get_or_create(**same, defaults=facts | reason)
+    if not created:
+        _duplicate(photo)
+    return Reception(Outcome.REJECTED, photo)
+
+
+def progress(album: Album) -> dict[str, int]:
+    """Numbers that add up: received = duplicate + uploaded + processing + ready + rejected + quarantined."""
+    counts = album.photos.all().progress()
+    faces = counts.pop("faces")
+    duplicates = Album.objects.values_list("duplicates", flat=True).get(pk=album.pk)
+    return {"received": duplicates + sum(counts.values()), "duplicate": duplicates} | counts | {"faces": faces}
+
+
+def missing_of(album: Album, hashes: list[str]) -> tuple[list[str], list[str]]:
+    """Split SHA-256 sums into those whose file the album still lacks and those it has."""
+    stored = set(album.photos.filter(sha256__in=hashes).exclude(original_key="").values_list("sha256", flat=True))
+    return [h for h in hashes if h not in stored], [h for h in hashes if h in stored]
+
+
+def retry(photos: QuerySet[Photo]) -> int:
+    """Take up those of the photos that are quarantined once more; returns how many."""
+    with transaction.atomic():
+        fresh = {"state": Photo.State.UPLOADED, "attempts": 0, "strikes": 0, "code": "", "detail": ""}
+        count = photos.filter(state=Photo.State.QUARANTINED).update(**fresh, lease_until=None, fence=None)
+        ring(work)
+    return count
+
+
+@transaction.atomic
+def delete(photos: Iterable[Photo]) -> None:
+    """Delete photos with their faces, vectors and files. A worker at one of them finds its lease gone."""
+    doomed = list(photos)
+    Erasure.order(key for photo in doomed for key in photo.stored_keys())
+    Photo.objects.filter(pk__in=[photo.pk for photo in doomed]).delete()
+
+
+# Worker half: examine
+
+
+@shared_task(queue="ingest")
+def work() -> None:
+    """One ring: take the next due photo, whichever album's turn it is, and ring on while there may be more."""
+    if Photo.objects.due().exclude(wanted_engine="").exists():
+        recognition.load()
+    if photo := Photo.objects.claim():
+        examine(photo)
+        ring(work)
+
+
+@dataclass(frozen=True)
+class Examined:
+    renditions: images.Renditions
+    engine: str
+    faces: list[recognition.Face]
+
+
+def examine(photo: Photo) -> None:
+    """Do all the work on a claimed photo and give it back: ready, rejected, quarantined, or to be tried again."""
+    if photo.attempts > MAX_ATTEMPTS:
+        _quarantine(photo, "gave_up", "Ten attempts did not get through this photo.")
+        return
+    try:
+        examined = _look_at(photo)
+    except images.ImageRejected as rejected:
+        _settle(photo, state=Photo.State.REJECTED, code=rejected.code, detail=rejected.detail)
+    except images.DecoderFault as fault:
+        _strike(photo, fault)
+    except Exception:
+        # A full disk, a broken engine: no fault of the photo, which rests a little longer each time.
+        logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
+        Photo.objects.release(photo, rest_seconds=min(2**photo.attempts, 300), state=_resting_state(photo))
+    else:
+        _keep(photo, examined)
+
+
+def _look_at(photo: Photo) -> Examined:
+    """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
+    decode = images.decode if photo.attempts == 1 else images.decode_apart
+    pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
+    engine = recognition.engine().name if photo.wanted_engine else ""
+    return Examined(images.render(pixels), engine, recognition.find_faces(pixels) if engine else [])
+
+
+def _keep(photo: Photo, examined: Examined) -> None:
+    storage.write(photo.thumb_key, examined.renditions.thumb)
+    storage.write(photo.preview_key, examined.renditions.preview)
+    with transaction.atomic():
+        held = Photo.objects.held(photo).select_for_update().first()
+        if held and examined.engine and held.wanted_engine:
+            _replace_faces(photo, examined.engine, examined.faces)
+        if held:
+            _make_ready(photo, examined)
+    if not Photo.objects.filter(pk=photo.pk).exists():
+        storage.delete(photo.stored_keys())
+    elif examined.engine:
+        selfie.announce(photo.album_id, examined.engine)
+
+
+def _make_ready(photo: Photo, examined: Examined) -> None:
+    preview = examined.renditions.preview
+    _settle(
+        photo,
+        state=Photo.State.READY,
+        code="",
+        detail="",
+        attempts=0,
+        wanted_engine="",
+        colour=examined.renditions.colour,
+        preview_size=len(preview),
+        preview_crc32=zlib.crc32(preview),
+    )
+
+
+def _replace_faces(photo: Photo, engine: str, faces: list[recognition.Face]) -> None:
+    Face.objects.filter(photo=photo, engine=engine).delete()
+    Face.objects.bulk_create(
+        Face(
+            photo=photo,
+            engine=engine,
+            ordinal=ordinal,
+            x=face.box.x,
+            y=face.box.y,
+            width=face.box.width,
+            height=face.box.height,
+            score=face.score,
+            weak=face.weak,
+        )
+        for ordinal, face in enumerate(faces)
+    )
+    block = {
+        "album_id": photo.album_id,
+        "count": len(faces),
+        "vectors": b"".join(np.ascontiguousarray(face.embedding, dtype="<f4").tobytes() for face in faces),
+        "weak": bytes(face.weak for face in faces),
+        "announced": False,
+    }
+    EmbeddingBlock.objects.update_or_create(photo=photo, engine=engine, defaults=block)
+    Photo.objects.filter(pk=photo.pk).update(face_count=len(faces))
+
+
+def _settle(photo: Photo, **changes: Any) -> None:
+    if not Photo.objects.release(photo, **changes):
+        logger.info("Photo %s: the lease went elsewhere, this result is dropped.", photo.pk)
+
+
+def _strike(photo: Photo, fault: images.DecoderFault) -> None:
+    strikes = photo.strikes + 1
+    if strikes >= MAX_STRIKES:
+        _quarantine(photo, "decoder_fault", f"Reading this file failed {strikes} times ({fault}).")
+    else:
+        Photo.objects.release(photo, rest_seconds=5, state=_resting_state(photo), strikes=strikes)
+
+
+def _quarantine(photo: Photo, code: str, detail: str) -> None:
+    logger.warning("Photo %s is quarantined: %s.", photo.pk, code)
+    _settle(photo, state=Photo.State.QUARANTINED, code=code, detail=detail, wanted_engine="")
+
+
+def _resting_state(photo: Photo) -> str:
+    return Photo.State.READY if photo.state == Photo.State.READY else Photo.State.UPLOADED

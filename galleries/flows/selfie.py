@@ -1,0 +1,317 @@
+"""Journey two, a selfie: consent and bytes from the web, a search by a worker, and new photos that join by themselves.
+
+The bytes live in private scratch until the search is over, whatever its end. The vector is kept only if the guest asked
+for later photos. Withdrawing deletes the row, and with it the fence a worker would need to write anything back.
+"""
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+import recognition
+from galleries import images, storage
+from galleries.access import Viewer
+from galleries.errors import Refusal
+from galleries.models import EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
+from galleries.models.photo import stack
+from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
+from recognition.types import Vector
+
+from . import visit
+from .doorbell import ring
+
+logger = logging.getLogger(__name__)
+
+# What the guest reads. The codes are part of the API.
+WORDS = {
+    "no_face": "We see no face. Hold the phone in front of you, with light on your face.",
+    "several_faces": "There are several faces. Only you, please.",
+    "face_too_small": "Your face is too small. Come closer.",
+    "face_blurred": "The picture is blurred. Hold still and try again.",
+    "damaged": "This picture is damaged. Take another one.",
+    "engine_changed": "This album is being prepared anew. Try again a little later.",
+    "search_failed": "Something went wrong on our side. Take another selfie.",
+}
+
+
+# Web half: consent and receive
+
+
+def receive(
+    link: Link, viewer: Viewer, chunks: Iterable[bytes], *, consent: bool, keep_me_posted: bool
+) -> tuple[Selfie, str | None]:
+    """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
+    if not consent:
+        raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
+    if not link.album.face_search:
+        raise Refusal("face_search_off", "Searching by selfie is switched off for this album.", status=403)
+    with _picture(chunks) as received, transaction.atomic():
+        guest, key = visit.enter(link, viewer)
+        selfie = Selfie.objects.create(
+            album=link.album,
+            link=link,
+            guest=guest,
+            keep_me_posted=keep_me_posted,
+            expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
+        )
+        storage.adopt(received, selfie.scratch_key)
+        ring(work)
+    return selfie, key
+
+
+def _picture(chunks: Iterable[bytes]) -> storage.Received:
+    try:
+        received = storage.receive(chunks, limit=settings.PIXORA_MAX_FILE_BYTES)
+    except storage.TooLarge as too_large:
+        rejected = images.file_too_large(settings.PIXORA_MAX_FILE_BYTES)
+        raise Refusal(rejected.code, rejected.detail, status=413) from too_large
+    try:
+        images.inspect(received.path)
+    except images.ImageRejected as rejected:
+        received.discard()
+        raise Refusal(rejected.code, rejected.detail) from rejected
+    return received
+
+
+def result(selfie: Selfie) -> QuerySet[Match]:
+    """The search's photos, sure ones first, each as it may be shown right now; in order of time."""
+    shown = Photo.objects.shown().filter(album=selfie.album_id)
+    found = selfie.matches.in_result().filter(photo__in=shown).select_related("photo")
+    certain = Case(When(CERTAIN, then=0), default=1)
+    moment = Coalesce("photo__taken_at", "photo__received_at")
+    return found.order_by(certain, moment, "photo__name", "photo")
+
+
+def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
+    """Keep the guest's word on one photo of the result. It survives re-indexing and steers the next search."""
+    match = Match.objects.filter(selfie=selfie, photo=photo_id, photo__hidden=False).select_related("photo").first()
+    if match is None:
+        raise Refusal("not_in_result", "This photo is not in your result.", status=404)
+    match.verdict = verdict
+    match.save(update_fields=["verdict"])
+    return match
+
+
+@transaction.atomic
+def withdraw(selfie: Selfie) -> None:
+    """Withdraw consent: the picture, the vector, the matches and the zips of this search are erased."""
+    Erasure.order([selfie.scratch_key])
+    selfie.delete()
+
+
+@transaction.atomic
+def end(selfies: QuerySet[Selfie]) -> None:
+    """Erase what searches know. The rows stay until they are swept, to tell their guests that the time is over."""
+    ended = list(selfies)
+    Erasure.order(selfie.scratch_key for selfie in ended)
+    Match.objects.filter(selfie__in=ended).delete()
+    gone = {"state": Selfie.State.EXPIRED, "vectors": None, "wanted": False, "fence": None, "lease_until": None}
+    Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone)
+
+
+def total(selfie: Selfie) -> int:
+    """How many photos the search has before it, those included whose faces are still being looked for."""
+    wanted = Q(state=Photo.State.READY) | Q(state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
+    return selfie.album.photos.filter(wanted).count()
+
+
+# Worker half: search
+
+
+@shared_task(queue="selfie")
+def work() -> None:
+    """One ring: take the oldest due selfie, and ring on while there may be more."""
+    recognition.load()
+    if selfie := Selfie.objects.claim():
+        search(selfie)
+        ring(work)
+
+
+@dataclass(frozen=True)
+class Found:
+    query: Vector
+    centre: Vector
+    scanned: int
+    matches: list[Match]
+
+
+class Unsearchable(Exception):
+    """No fault of the picture; `code` is one of WORDS."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def search(selfie: Selfie) -> None:
+    """Search the album for a claimed selfie and give it back: done, or failed with a code the guest can act on."""
+    if selfie.state == Selfie.State.QUEUED:
+        Selfie.objects.held(selfie).update(state=Selfie.State.WORKING)
+    try:
+        found = _find(selfie)
+    except (Unsearchable, recognition.SelfieRejected) as rejected:
+        _fail(selfie, rejected.code)
+    except (images.ImageRejected, images.DecoderFault):
+        _fail(selfie, "damaged")
+    except Exception:
+        # Its bytes are gone, so the guest is asked for another selfie rather than left to wait.
+        logger.exception("Search %s failed.", selfie.pk)
+        _fail(selfie, "search_failed")
+    else:
+        _finish(selfie, found)
+    finally:
+        storage.delete([selfie.scratch_key])
+
+
+def _find(selfie: Selfie) -> Found:
+    engine = recognition.engine().name
+    if selfie.attempts > MAX_ATTEMPTS:
+        raise Unsearchable("search_failed")
+    if selfie.album.engine != engine:
+        raise Unsearchable("engine_changed")
+    query = _query(selfie)
+    blocks = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=engine, photo__state=Photo.State.READY)
+    fetched = list(blocks.values_list("photo_id", "count", "vectors", "weak"))
+    rows, vectors, weak = stack(fetched)
+    confirmed, refused = _judged_rows(selfie, rows)
+    result = recognition.match(query, vectors, weak=weak, confirmed=confirmed, refused=refused)
+    best: dict[uuid.UUID, tuple[int, recognition.Hit]] = {}
+    for hit in result.hits:
+        photo, ordinal = rows[hit.row]
+        best.setdefault(photo, (ordinal, hit))
+    return Found(query[0], result.centre, len(fetched), _matches(selfie, engine, best))
+
+
+def _query(selfie: Selfie) -> Vector:
+    """The selfie's vector, (1, dimension): from the picture, or the one kept for later photos."""
+    if selfie.vectors is not None:
+        return _kept(selfie)[:1]
+    decode = images.decode if selfie.attempts == 1 else images.decode_apart
+    pixels = decode(storage.path(selfie.scratch_key), images.DECODE_EDGE).pixels
+    return recognition.embed_selfie(pixels).embedding[np.newaxis]
+
+
+def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recognition.Hit]]) -> list[Match]:
+    found = Face.objects.filter(engine=engine, photo__in=list(best))
+    faces = {(face.photo_id, face.ordinal): face for face in found}
+    matches = []
+    for photo, (ordinal, hit) in best.items():
+        if face := faces.get((photo, ordinal)):
+            box = {"x": face.x, "y": face.y, "width": face.width, "height": face.height}
+            matches.append(Match(selfie=selfie, photo_id=photo, tier=hit.tier, distance=hit.distance, **box))
+    return matches
+
+
+def _judged_rows(selfie: Selfie, rows: list[tuple[uuid.UUID, int]]) -> tuple[list[int], list[int]]:
+    """The rows of the faces that this guest called "me" and "not me" in this album, found again by their boxes."""
+    judged = Match.objects.filter(selfie__guest=selfie.guest_id, selfie__album=selfie.album_id).exclude(verdict="")
+    faces = Face.objects.filter(photo__in=judged.values("photo"), engine=selfie.album.engine)
+    by_photo: dict[uuid.UUID, list[Face]] = defaultdict(list)
+    for face in faces:
+        by_photo[face.photo_id].append(face)
+    row_of = {place: row for row, place in enumerate(rows)}
+    said: dict[str, list[int]] = {Match.Verdict.ME: [], Match.Verdict.NOT_ME: []}
+    for match in judged:
+        same = max(by_photo[match.photo_id], key=lambda face: _overlap(face, match), default=None)
+        row = row_of.get((match.photo_id, same.ordinal)) if same and _overlap(same, match) else None
+        if row is not None:
+            said[match.verdict].append(row)
+    return said[Match.Verdict.ME], said[Match.Verdict.NOT_ME]
+
+
+def _overlap(a: Face | Match, b: Face | Match) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    shared = max(width, 0.0) * max(height, 0.0)
+    return shared / (a.width * a.height + b.width * b.height - shared or 1.0)
+
+
+def _finish(selfie: Selfie, found: Found) -> None:
+    kept = np.stack([found.query, found.centre]).astype("<f4").tobytes() if selfie.keep_me_posted else None
+    with transaction.atomic():
+        if not Selfie.objects.held(selfie).select_for_update().first():
+            return
+        _replace_matches(selfie, found.matches)
+        Selfie.objects.release(
+            selfie,
+            state=Selfie.State.DONE,
+            code="",
+            wanted=False,
+            attempts=0,
+            engine=selfie.album.engine,
+            vectors=kept,
+            scanned=found.scanned,
+            finished_at=Now(),
+        )
+    if kept:
+        _look_again(selfie, found.scanned)
+
+
+def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
+    """What the guest said stays: a judged photo keeps its verdict, and has it in their later searches too."""
+    said = dict(
+        Match.objects.filter(selfie__guest=selfie.guest_id, selfie__album=selfie.album_id)
+        .exclude(verdict="")
+        .order_by("pk")
+        .values_list("photo_id", "verdict")
+    )
+    for match in matches:
+        match.verdict = said.get(match.photo_id, "")
+    selfie.matches.filter(Q(verdict="") | Q(photo__in=[match.photo_id for match in matches])).delete()
+    Match.objects.bulk_create(matches)
+
+
+def _fail(selfie: Selfie, code: str) -> None:
+    Selfie.objects.release(selfie, state=Selfie.State.FAILED, code=code, wanted=False, vectors=None, finished_at=Now())
+
+
+# Later photos
+
+
+def announce(album_id: uuid.UUID, engine: str) -> None:
+    """Tell the album's watching searches of faces that came since. A crash before the end is made good by upkeep."""
+    fresh = EmbeddingBlock.objects.filter(album=album_id, engine=engine, announced=False)
+    blocks = list(fresh.values_list("pk", "photo_id", "count", "vectors", "weak"))
+    watching = Selfie.objects.watching(album_id, engine)
+    _, vectors, _ = stack(block[1:] for block in blocks)
+    near = [selfie.pk for selfie in watching.only("pk", "vectors") if _near(selfie, vectors)]
+    with transaction.atomic():
+        news = fresh.filter(pk__in=[block[0] for block in blocks]).update(announced=True)
+        watching.update(scanned=F("scanned") + news)
+        Selfie.objects.filter(pk__in=near).update(wanted=True)
+        if near:
+            ring(work)
+
+
+def _near(selfie: Selfie, vectors: Vector) -> bool:
+    """Whether any of the new faces may be this guest's, by the vectors kept from their last search."""
+    if not len(vectors):
+        return False
+    cosine = float((vectors @ _kept(selfie).T).max())
+    # Of unit vectors: distance squared = 2 - 2 cosine.
+    return 2 - 2 * cosine <= recognition.engine().thresholds.maybe ** 2
+
+
+def _kept(selfie: Selfie) -> Vector:
+    return np.frombuffer(bytes(selfie.vectors or b""), dtype="<f4").reshape(2, -1)
+
+
+def _look_again(selfie: Selfie, scanned: int) -> None:
+    """Faces committed while the search ran were announced before this selfie watched: then search once more."""
+    blocks = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=selfie.album.engine)
+    if blocks.filter(photo__state=Photo.State.READY).count() > scanned:
+        with transaction.atomic():
+            Selfie.objects.filter(pk=selfie.pk).update(wanted=True)
+            ring(work)

@@ -1,0 +1,71 @@
+"""Upkeep, every 15 seconds: rings again where work is due, finishes what a crash left, and ends what has run out."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import shared_task
+from django.contrib.sessions.models import Session
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from galleries import storage
+from galleries.models import Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
+from galleries.models.lease import from_now
+
+from . import photo, selfie
+from .doorbell import ring
+
+logger = logging.getLogger(__name__)
+
+# An announcement or erasure this old was left by a process that died; younger ones are still in somebody's hands.
+LEFT_SECONDS = 30
+INCOMING_SECONDS = 6 * 3600
+ARCHIVE_DAYS = 2
+# An ended search is kept this long, to say so to its guest.
+ENDED_DAYS = 30
+
+
+@shared_task(queue="upkeep")
+def sweep() -> None:
+    """Each duty by itself: one that fails is logged and tried again in 15 seconds, and holds up no other."""
+    for duty in (ring_for_due, announce_left, erase_left, end_selfies, drop_old):
+        _carry_out(duty)
+
+
+def _carry_out(duty: Callable[[], None]) -> None:
+    try:
+        duty()
+    except Exception:
+        logger.exception("Upkeep: %s failed.", duty.__name__)
+
+
+def ring_for_due() -> None:
+    if Photo.objects.due().exists():
+        ring(photo.work)
+    if Selfie.objects.due().exists():
+        ring(selfie.work)
+
+
+def announce_left() -> None:
+    left = EmbeddingBlock.objects.filter(announced=False, created_at__lt=from_now(-LEFT_SECONDS))
+    for album, engine in left.values_list("album", "engine").distinct():
+        selfie.announce(album, engine)
+
+
+def erase_left() -> None:
+    for erasure in Erasure.objects.filter(created_at__lt=from_now(-LEFT_SECONDS)):
+        erasure.carry_out()
+    storage.sweep_incoming(INCOMING_SECONDS)
+
+
+def end_selfies() -> None:
+    selfie.end(Selfie.objects.filter(expires_at__lt=Now()).exclude(state=Selfie.State.EXPIRED))
+
+
+def drop_old() -> None:
+    days = timezone.now() - timedelta(days=ENDED_DAYS)
+    Selfie.objects.filter(state__in=[Selfie.State.EXPIRED, Selfie.State.FAILED], created_at__lt=days).delete()
+    Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
+    Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -1,0 +1,44 @@
+"""A guest comes by a link: their secret is made, the password asked, the visit counted."""
+
+from typing import Any
+
+from django.db import transaction
+
+from galleries.access import Viewer
+from galleries.errors import Refusal
+from galleries.models import Erasure, Guest, Link, Visit
+
+
+@transaction.atomic
+def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | None]:
+    """Let the viewer in by the link. Returns the guest, and its new key if the viewer was none before.
+
+    Raises Refusal: 403 wrong_password, 410 link_used_up.
+    """
+    guest, key = (viewer.guest, None) if viewer.guest else Guest.make(viewer.user)
+    visit = Visit.objects.filter(guest=guest, link=link).first()
+    if visit is None or not visit.unlocked:
+        if not link.accepts(password):
+            raise Refusal("wrong_password", "This is not the link's password.", status=403)
+        if visit is None and not link.take_use():
+            raise Refusal("link_used_up", "This link has taken all the guests it may.", status=410)
+        Visit.objects.update_or_create(guest=guest, link=link, defaults={"unlocked": True})
+    return guest, key
+
+
+@transaction.atomic
+def change_link(link: Link, **changes: Any) -> None:
+    """Change an own link. With a new password, whoever came by the old one has to give the new one."""
+    if "password" in changes:
+        link.set_password(changes.pop("password"))
+        link.visits.update(unlocked=not link.needs_password)
+    for name, value in changes.items():
+        setattr(link, name, value)
+    link.save()
+
+
+@transaction.atomic
+def delete_link(link: Link) -> None:
+    """Delete a link and erase the searches of those who came by it."""
+    Erasure.order(selfie.scratch_key for selfie in link.selfies.all())
+    link.delete()

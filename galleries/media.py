@@ -1,0 +1,144 @@
+"""The only place that sends stored bytes: thumbs, previews, originals and zips. Callers have passed access.py before.
+
+Everything is sealed: its own content type, never sniffed, never run as a page, cached by this browser alone.
+"""
+
+import threading
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.http import content_disposition_header, parse_etags
+
+from galleries import archives, storage
+from galleries.errors import Refusal
+from galleries.images import RENDITION_TYPE
+from galleries.models import Archive, Photo
+
+_streams = threading.BoundedSemaphore(settings.PIXORA_ZIP_STREAMS)
+
+
+def send_thumb(request: HttpRequest, photo: Photo) -> HttpResponseBase:
+    return _send_file(request, photo.thumb_key, RENDITION_TYPE, f'"{photo.sha256[:32]}-thumb"')
+
+
+def send_preview(request: HttpRequest, photo: Photo) -> HttpResponseBase:
+    return _send_file(request, photo.preview_key, RENDITION_TYPE, f'"{photo.sha256[:32]}-preview"')
+
+
+def send_original(request: HttpRequest, photo: Photo) -> HttpResponseBase:
+    """As a download, never as a page: an original's bytes are a stranger's."""
+    return _send_file(request, photo.original_key, photo.content_type, f'"{photo.sha256}"', filename=photo.name)
+
+
+def send_archive(request: HttpRequest, layout: archives.Layout, filename: str) -> HttpResponseBase:
+    """The zip, whole or one range of it, made while it is sent.
+
+    Raises Refusal 503 busy while as many zips are under way as this process may send, so that slow phones never take
+    all threads.
+    """
+    if _unchanged(request, layout.etag):
+        return _sealed(HttpResponseNotModified(), layout.etag)
+    span = _asked_range(request, layout.length, layout.etag)
+    if isinstance(span, archives.Unsatisfiable):
+        return _unsatisfiable(layout)
+    start, stop = span or (0, layout.length)
+    body = iter(()) if request.method == "HEAD" else _one_of_few(archives.stream(layout, start, stop, _open_span))
+    response = StreamingHttpResponse(body, status=206 if span else 200, content_type="application/zip")
+    response["Content-Length"] = str(stop - start)
+    response["Accept-Ranges"] = "bytes"
+    if span:
+        response["Content-Range"] = f"bytes {start}-{stop - 1}/{layout.length}"
+    response["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"
+    response["X-Accel-Buffering"] = "no"
+    return _sealed(response, layout.etag)
+
+
+def archive_address(request: HttpRequest, archive: Archive) -> str:
+    """Where the zip is fetched. On one machine downloads have a port of their own, so that pages stay quick."""
+    address = urlsplit(request.build_absolute_uri(reverse("api:archive", args=[archive.pk])))
+    if settings.PIXORA_DOWNLOADS_PORT and not settings.PIXORA_PUBLIC_URL:
+        host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
+        address = address._replace(netloc=f"{host}:{settings.PIXORA_DOWNLOADS_PORT}")
+    return address.geturl()
+
+
+def _send_file(
+    request: HttpRequest, key: str, content_type: str, etag: str, *, filename: str | None = None
+) -> HttpResponseBase:
+    """A whole stored file: by nginx where PIXORA_SENDFILE says so, else from here."""
+    if _unchanged(request, etag):
+        return _sealed(HttpResponseNotModified(), etag)
+    if settings.PIXORA_SENDFILE:
+        response: HttpResponseBase = HttpResponse(content_type=content_type)
+        response["X-Accel-Redirect"] = f"/protected/{key}"
+    else:
+        size = storage.size(key)
+        body = iter(()) if request.method == "HEAD" else storage.open_range(key, 0, size)
+        response = StreamingHttpResponse(body, content_type=content_type)
+        response["Content-Length"] = str(size)
+    if filename:
+        response["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"
+    return _sealed(response, etag)
+
+
+def _sealed(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    patch_vary_headers(response, ("Cookie", "Authorization", "Pixora-Guest"))
+    return response
+
+
+def _unchanged(request: HttpRequest, etag: str) -> bool:
+    asked = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in asked or etag in {tag.removeprefix("W/") for tag in asked}
+
+
+def _asked_range(request: HttpRequest, length: int, etag: str) -> tuple[int, int] | archives.Unsatisfiable | None:
+    """One range, unless the client holds another version than the one it would be cut from."""
+    held = request.headers.get("If-Range")
+    if held is not None and held.strip() != etag:
+        return None
+    return archives.parse_range(request.headers.get("Range"), length)
+
+
+def _unsatisfiable(layout: archives.Layout) -> HttpResponseBase:
+    response = HttpResponse(status=416, content_type="application/zip")
+    response["Content-Range"] = f"bytes */{layout.length}"
+    return _sealed(response, layout.etag)
+
+
+def _open_span(span: archives.Span) -> Iterator[bytes]:
+    return storage.open_range(span.key, span.offset, span.length)
+
+
+class _OneOfFew:
+    """Holds one of the process's zip streams until the server closes the response, however it ends."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        if self._held:
+            self._held = False
+            _streams.release()
+
+
+def _one_of_few(chunks: Iterator[bytes]) -> _OneOfFew:
+    if not _streams.acquire(blocking=False):
+        raise Refusal("busy", "Many zips are being sent right now. Try again in a moment.", status=503)
+    # A stream lasts as long as a phone is slow; the database must not wait for it.
+    if not connection.in_atomic_block:
+        connection.close()
+    return _OneOfFew(chunks)

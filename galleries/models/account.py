@@ -1,0 +1,76 @@
+"""Who signs in: users by e-mail address, and the tokens of the API."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core import signing
+from django.db import models, transaction
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+from knox.models import AbstractAuthToken
+
+SCOPES = ("read", "upload", "manage")
+_FIRST_ADMIN = "galleries.first-admin"
+_FIRST_ADMIN_SECONDS = 24 * 3600
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    username = None  # type: ignore[assignment]  # people sign in by e-mail
+    email = models.EmailField(_("e-mail address"), unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    objects = UserManager()  # type: ignore[misc, assignment]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once_in_any_case")]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class ApiToken(AbstractAuthToken):
+    """A hashed token of the API. Knox stores its SHA-512; the token itself is shown once."""
+
+    scopes = models.CharField(max_length=60, default=" ".join(SCOPES))
+
+    def __str__(self) -> str:
+        return f"{self.token_key}… ({self.scopes})"
+
+    def scope_set(self) -> frozenset[str]:
+        return frozenset(self.scopes.split())
+
+
+def first_admin_token() -> str:
+    """The secret of the one-time link that makes the first administrator; it works for a day."""
+    return signing.dumps("first", salt=_FIRST_ADMIN)
+
+
+def first_admin_wanted(token: str) -> bool:
+    """Whether the link is ours, fresh, and nobody has become administrator yet."""
+    try:
+        signing.loads(token, salt=_FIRST_ADMIN, max_age=_FIRST_ADMIN_SECONDS)
+    except signing.BadSignature:
+        return False
+    return not User.objects.filter(is_superuser=True).exists()
+
+
+@transaction.atomic
+def make_first_admin(token: str, email: str, password: str) -> User | None:
+    """The administrator, or None when the link has been used in the meantime."""
+    return User.objects.create_superuser(email, password) if first_admin_wanted(token) else None

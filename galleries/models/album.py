@@ -1,0 +1,64 @@
+"""An album: one event's photos, its owner, and whether faces may be searched in it."""
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from .account import User
+
+
+class AlbumQuerySet(models.QuerySet["Album"]):
+    def owned_by(self, user: "User | None") -> Self:
+        return self.filter(owner=user) if user else self.none()
+
+    def with_counts(self) -> Self:
+        return self.annotate(photo_count=Count("photos", filter=Q(photos__state="ready")))
+
+
+class Album(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="albums")
+    title = models.CharField(_("title"), max_length=120)
+    event_date = models.DateField(_("date of the event"), null=True, blank=True)
+    face_search = models.BooleanField(_("face search"), default=False)
+    # The engine whose vectors answer searches; "" until face search is first switched on.
+    engine = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # Files that came again: they have no row of their own, but progress must add up.
+    duplicates = models.PositiveIntegerField(default=0, editable=False)
+    # When a worker last took a photo from here, so that albums are served in turn.
+    served_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AlbumQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class LegalBasis(models.Model):
+    """Why the owner may process faces, as they attested when they switched face search on. Only ever added to."""
+
+    class Basis(models.TextChoices):
+        EXPLICIT_CONSENT = "explicit_consent", _("The guests gave explicit consent")
+        CONTRACT = "contract", _("A contract with the guests covers it")
+        LEGITIMATE_INTEREST = "legitimate_interest", _("Legitimate interest, weighed and written down")
+
+    album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="legal_bases")
+    basis = models.CharField(max_length=20, choices=Basis.choices)
+    attested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    attested_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-attested_at"]
+        verbose_name_plural = "legal bases"
+
+    def __str__(self) -> str:
+        return self.get_basis_display()

@@ -1,0 +1,58 @@
+"""A lease: the right to work on a row for a while. The row is the queue; its worker holds it by a fence only it knows.
+
+All times are the database's clock, so that a worker with a wrong clock can take nothing early and keep nothing long.
+"""
+
+import uuid
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+from django.db import models
+from django.db.models import F, Q, Subquery, Value
+from django.db.models.functions import Now
+
+_Row = TypeVar("_Row", bound="Leased")
+# Losing the race for a row this often in a row means that others are busy doing the work.
+_RACES = 5
+
+
+def from_now(seconds: float) -> models.expressions.CombinedExpression:
+    return Now() + Value(timedelta(seconds=seconds))
+
+
+def is_free() -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+
+
+class LeaseQuerySet(models.QuerySet[_Row]):
+    def claim_first(self, candidates: models.QuerySet[_Row], seconds: float, **changes: Any) -> _Row | None:
+        """Take the first of `candidates` by one conditional UPDATE, or None when there is none left to take."""
+        for _ in range(_RACES):
+            fence = uuid.uuid4()
+            taken = self.filter(is_free(), pk=Subquery(candidates.values("pk")[:1])).update(
+                lease_until=from_now(seconds), fence=fence, attempts=F("attempts") + 1, **changes
+            )
+            if taken:
+                # None: deleted between the two statements.
+                return self.filter(fence=fence).first()
+            if not candidates.exists():
+                return None
+        return None
+
+    def held(self, row: _Row) -> Self:
+        """The row while its worker still holds it; empty once the lease went to another, or the row is gone."""
+        return self.filter(pk=row.pk, fence=row.fence)
+
+    def release(self, row: _Row, *, rest_seconds: float = 0, **changes: Any) -> bool:
+        """Give the row back with its changes, not to be taken before it has rested. False: it was no longer held."""
+        until = from_now(rest_seconds) if rest_seconds else None
+        return bool(self.held(row).update(fence=None, lease_until=until, **changes))
+
+
+class Leased(models.Model):
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    fence = models.UUIDField(null=True, blank=True, editable=False, db_index=True)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    class Meta:
+        abstract = True

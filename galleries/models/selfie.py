@@ -1,0 +1,125 @@
+"""A selfie: a guest's consent, their search, and its matches. The row is the grant by which they see their photos."""
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from .album import Album
+from .lease import Leased, LeaseQuerySet, is_free
+from .photo import Photo
+from .sharing import Guest, Link, Visit, open_link
+
+LEASE_SECONDS = 20
+MAX_ATTEMPTS = 5
+CONSENT_VERSION = "2026-11"
+
+
+class SelfieQuerySet(LeaseQuerySet["Selfie"]):
+    def due(self) -> Self:
+        searching = Q(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
+        return self.filter(searching | Q(state=Selfie.State.DONE, wanted=True)).filter(is_free())
+
+    def claim(self) -> "Selfie | None":
+        return self.claim_first(self.due().order_by("created_at", "pk"), LEASE_SECONDS)
+
+    def granting(self) -> Self:
+        """Those that still open photos: not run out, by an open link, and the guest let in by it."""
+        let_in = Visit.objects.filter(guest=OuterRef("guest"), link=OuterRef("link"), unlocked=True)
+        return self.filter(open_link("link__"), Exists(let_in), expires_at__gt=Now())
+
+    def watching(self, album_id: uuid.UUID, engine: str) -> Self:
+        """Those whose guests asked to be shown later photos of the album."""
+        return self.filter(album=album_id, engine=engine, state=Selfie.State.DONE, vectors__isnull=False)
+
+
+class Selfie(Leased):
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        WORKING = "working", _("searching")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        EXPIRED = "expired", _("expired")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="selfies")
+    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="selfies")
+    guest = models.ForeignKey(Guest, on_delete=models.CASCADE, related_name="selfies")
+    consented_at = models.DateTimeField(auto_now_add=True)
+    consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
+    keep_me_posted = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
+    code = models.CharField(max_length=40, blank=True, default="")
+    # Set when faces came that may be this guest's: search again with the kept vectors.
+    wanted = models.BooleanField(default=False, editable=False)
+    engine = models.CharField(max_length=64, blank=True, default="")
+    # The selfie's vector and the average of the last search, (2, dimension) `<f4`; kept only on the guest's wish.
+    vectors = models.BinaryField(null=True, editable=False)
+    scanned = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SelfieQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["album", "state"], name="selfie_of_album")]
+
+    def __str__(self) -> str:
+        return f"search {self.pk}"
+
+    @property
+    def scratch_key(self) -> str:
+        return f"selfies/{self.pk}"
+
+
+# Sure ones, and those the guest confirmed: whole photos. The others are previews.
+CERTAIN = ~Q(verdict="not_me") & (Q(tier="sure") | Q(verdict="me"))
+
+
+class MatchQuerySet(models.QuerySet["Match"]):
+    def in_result(self) -> Self:
+        return self.exclude(verdict=Match.Verdict.NOT_ME)
+
+    def certain(self) -> Self:
+        return self.filter(CERTAIN)
+
+
+class Match(models.Model):
+    """A photo in a search's result. A verdict stays when the search is run again, and steers it by the face's box."""
+
+    class Tier(models.TextChoices):
+        SURE = "sure", _("sure")
+        MAYBE = "maybe", _("maybe")
+
+    class Verdict(models.TextChoices):
+        ME = "me", _("that's me")
+        NOT_ME = "not_me", _("not me")
+
+    selfie = models.ForeignKey(Selfie, on_delete=models.CASCADE, related_name="matches")
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="matches")
+    tier = models.CharField(max_length=5, choices=Tier.choices)
+    distance = models.FloatField()
+    verdict = models.CharField(max_length=6, choices=Verdict.choices, blank=True, default="")
+    x = models.FloatField()
+    y = models.FloatField()
+    width = models.FloatField()
+    height = models.FloatField()
+
+    objects = MatchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "matches"
+        constraints = [models.UniqueConstraint(fields=["selfie", "photo"], name="match_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tier} match"
+
+    @property
+    def shown_tier(self) -> str:
+        return Match.Tier.SURE if self.verdict == Match.Verdict.ME else self.tier

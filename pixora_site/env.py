@@ -1,0 +1,93 @@
+"""The environment, typed and loud: a value that cannot be meant stops the start with its name and what was expected."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_env = environ.Env()
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool) -> bool:
+    value = text(name).lower()
+    if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
+        return value in {"1", "true", "yes", "on"} if value else default
+    raise ImproperlyConfigured(f"{name} is {value!r}: write 1 or 0.")
+
+
+def whole_number(name: str, default: int, *, least: int = 0) -> int:
+    value = text(name, str(default))
+    if not value.isdecimal() or int(value) < least:
+        raise ImproperlyConfigured(f"{name} is {value!r}: write a whole number of at least {least}.")
+    return int(value)
+
+
+def words(name: str) -> list[str]:
+    return [word for word in text(name).replace(",", " ").split() if word]
+
+
+def folder(name: str, default: Path) -> Path:
+    return Path(text(name, str(default))).expanduser().resolve()
+
+
+def public_url(name: str) -> str:
+    value = text(name).rstrip("/")
+    if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+        raise ImproperlyConfigured(f"{name} is {value!r}: write a full address such as https://photos.example.org.")
+    return value
+
+
+def redis_url(name: str, default_socket: Path) -> str:
+    value = text(name, f"unix://{default_socket}")
+    if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"{name} is {value!r}: it starts with redis://, rediss:// or unix://.")
+    return value
+
+
+def broker_url(redis: str) -> str:
+    """Celery spells a unix socket redis+socket://, where the Redis client writes unix://."""
+    return redis.replace("unix://", "redis+socket://", 1)
+
+
+def database(name: str, default_file: Path) -> dict[str, Any]:
+    unreadable = ImproperlyConfigured(f"{name} cannot be read: write postgres://user:password@host:5432/name.")
+    try:
+        found = dict(_env.db_url(name, default=f"sqlite:///{default_file}"))
+    except Exception as error:
+        raise unreadable from error
+    if found["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+        raise unreadable
+    return found
+
+
+def email(name: str) -> dict[str, Any]:
+    try:
+        return dict(_env.email_url(name))
+    except Exception as error:
+        raise ImproperlyConfigured(f"{name} cannot be read: write smtp+tls://user:password@host:587.") from error
+
+
+def secret_key(name: str, file: Path) -> str:
+    """The key from the environment, else from `file`, which a first run makes (mode 0600)."""
+    if given := text(name):
+        return given
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text().strip() or _refuse_empty(file)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(key := secrets.token_urlsafe(50))
+    return key
+
+
+def _refuse_empty(file: Path) -> str:
+    raise ImproperlyConfigured(f"{file} is empty: delete it, and the next start makes a new key; all sign in again.")
