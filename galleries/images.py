@@ -1,0 +1,394 @@
+"""Untrusted bytes -> upright RGB pixels and facts; limits; renditions. Only here is Pillow imported.
+
+Run as a program (`python -m galleries.images`) it is the child of `decode_apart`; nothing of Django is loaded then.
+"""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO, Final, Protocol
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageFile
+from PIL.ExifTags import IFD, Base
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from galleries import formats
+from galleries.formats import ImageRejected, Limits, file_too_large
+from galleries.names import clean_folder, clean_name
+
+__all__ = [
+    "DECODE_EDGE", "PREVIEW_EDGE", "RENDITION_TYPE", "THUMB_EDGE", "Decoded", "DecoderFault", "Facts", "ImageRejected",
+    "Pixels", "Renditions", "clean_folder", "clean_name", "decode", "decode_apart", "file_too_large", "inspect",
+    "render",
+]  # fmt: skip
+
+Pixels = NDArray[np.uint8]
+
+DECODE_EDGE = 2048
+PREVIEW_EDGE = 2048
+THUMB_EDGE = 480
+# WebP at its default effort took 7 times the CPU of a progressive JPEG for half the bytes.
+RENDITION_TYPE = "image/jpeg"
+RENDITION_QUALITY = 82
+
+# The limits on pixels are ours, and hold before a decoder starts. Pillow's would be a second one, with warnings.
+Image.MAX_IMAGE_PIXELS = None
+# A HEIC is validated by decoding the picture itself, never a thumbnail that the file carries.
+pillow_heif.options.THUMBNAILS = False
+pillow_heif.options.DEPTH_IMAGES = False
+pillow_heif.options.AUX_IMAGES = False
+# Workers are one to a core already.
+pillow_heif.options.DECODE_THREADS = 1
+
+
+class _Opener(Protocol):
+    def __call__(self, fp: BinaryIO) -> ImageFile.ImageFile: ...
+
+
+_OPENERS: Final[dict[formats.Format, _Opener]] = {
+    formats.JPEG: JpegImageFile,
+    formats.PNG: PngImageFile,
+    formats.WEBP: WebPImageFile,
+    formats.HEIC: pillow_heif.HeifImageFile,
+}
+
+
+class DecoderFault(Exception):
+    """The decoder of `decode_apart` died of this picture. `reason` is one of crash, time, memory."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the header of a picture says. Width and height are upright; `taken_at` is the camera's clock, naive."""
+
+    format: str
+    content_type: str
+    extension: str
+    width: int
+    height: int
+    taken_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """`pixels` are (H, W, 3) np.uint8, RGB in sRGB, upright, contiguous.
+
+    `width` and `height` are the upright original's.
+    """
+
+    pixels: Pixels
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renditions:
+    """`thumb` and `preview` are encoded as RENDITION_TYPE, without metadata. `colour` is the average, "#rrggbb"."""
+
+    thumb: bytes
+    preview: bytes
+    colour: str
+
+
+def inspect(path: Path) -> Facts:
+    """Facts from the header alone; no pixel is decoded. Memory stays flat for JPEG and PNG, and below about twice the
+    file's size for WebP and HEIC, whose readers take the whole file.
+
+    Raises ImageRejected, and OSError when the file system fails.
+    """
+    with _opened(path, _limits()) as (kind, image):
+        exif = _exif(image)
+        width, height = _upright_size(image.size, _orientation(exif))
+        return Facts(kind.name, kind.content_type, kind.extension, width, height, _taken_at(exif))
+
+
+def decode(path: Path, longest_edge: int) -> Decoded:
+    """Validate a picture by decoding it once; the longest edge of the pixels is at most `longest_edge`.
+
+    A JPEG is scaled by its decoder, and left as it comes when its longest edge is then at least 7/8 of `longest_edge`:
+    for a 12-megapixel camera 2016 instead of 2048 pixels at a quarter of the CPU time.
+
+    Raises ImageRejected for what the bytes are, MemoryError and OSError for what the machine is.
+    """
+    return _decode(path, longest_edge, _limits())
+
+
+def decode_apart(path: Path, longest_edge: int, *, seconds: int = 30, memory_bytes: int = 2 << 30) -> Decoded:
+    """The same as `decode`, in a child process limited in memory (address space), CPU seconds and wall-clock seconds.
+
+    Raises what `decode` raises, and DecoderFault when the child died of the picture.
+    """
+    limits = _limits()
+    arguments = [str(path.absolute()), longest_edge, limits.file_bytes, limits.pixels, seconds, memory_bytes]
+    try:
+        child = subprocess.run(  # noqa: S603 -- our own interpreter and module; the path is one argument
+            [sys.executable, "-m", "galleries.images", *map(str, arguments)],
+            cwd=Path(__file__).resolve().parent.parent,
+            env=_bare_environment(),
+            capture_output=True,
+            timeout=seconds,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DecoderFault("time") from error
+    return _verdict_of(child)
+
+
+def render(pixels: Pixels) -> Renditions:
+    """Thumb and preview of upright RGB pixels, (H, W, 3) np.uint8, as progressive JPEG of quality 82."""
+    image = Image.fromarray(pixels)
+    thumb = _scaled(image, THUMB_EDGE)
+    red, green, blue = np.asarray(thumb).reshape(-1, 3).mean(axis=0).round().astype(int)
+    return Renditions(_encoded(thumb), _encoded(_scaled(image, PREVIEW_EDGE)), f"#{red:02x}{green:02x}{blue:02x}")
+
+
+def _limits() -> Limits:
+    from django.conf import settings  # the child of decode_apart runs without Django
+
+    return Limits(settings.PIXORA_MAX_FILE_BYTES, settings.PIXORA_MAX_PIXELS)
+
+
+@contextmanager
+def _opened(path: Path, limits: Limits) -> Iterator[tuple[formats.Format, ImageFile.ImageFile]]:
+    """The picture with its header read and its size within the limits, no pixel decoded."""
+    with path.open("rb") as file, _muted:
+        formats.check_file_size(os.fstat(file.fileno()).st_size, limits)
+        kind = formats.format_of(file.read(formats.HEAD_BYTES))
+        file.seek(0)
+        # The readers of WebP and HEIC take the whole file, and hide the file system's errors behind their own.
+        source = file if kind in (formats.JPEG, formats.PNG) else io.BytesIO(file.read())
+        with _bad_bytes_are_damage():
+            image = _OPENERS[kind](source)
+        formats.check_pixels(image.size, limits)
+        yield kind, image
+
+
+@contextmanager
+def _bad_bytes_are_damage() -> Iterator[None]:
+    """A decoder raises whatever bad bytes lead it to; the file system's errors carry an errno, the decoders' do not."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if "out of memory" in str(error):
+            raise MemoryError(str(error)) from error
+        raise ImageRejected("damaged", "The file is damaged or was not copied completely.") from error
+
+
+class _Muted:
+    """Keeps Pillow's remarks on odd metadata out of logs. Python's filters belong to the whole process, not to a
+    thread, so threads that overlap share one entry.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._depth = 0
+        self._saved = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._depth == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore")
+            self._depth += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0:
+                self._saved.__exit__(None, None, None)
+
+
+_muted = _Muted()
+
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _exif(image: ImageFile.ImageFile) -> Image.Exif:
+    """As the header carries it. `image.getexif()` would decode a PNG to look behind its pixels. Broken EXIF is none."""
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif") or b"")
+        exif.get_ifd(IFD.Exif)
+    except Exception:  # noqa: BLE001 -- a parser of hostile bytes; the picture is good without its EXIF
+        return Image.Exif()
+    return exif
+
+
+def _orientation(exif: Image.Exif) -> int:
+    """1 to 8. A HEIC says 1: its reader has turned the pixels already."""
+    value = exif.get(Base.Orientation)
+    return value if isinstance(value, int) and value in _TRANSPOSITIONS else 1
+
+
+def _upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    return size if orientation < 5 else (size[1], size[0])
+
+
+def _taken_at(exif: Image.Exif) -> datetime | None:
+    with suppress(ValueError):
+        text = str(exif.get_ifd(IFD.Exif).get(Base.DateTimeOriginal, "")).strip("\0 ")
+        taken = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 -- the camera's clock has no offset
+        # At the ends of the calendar a time zone would carry it out.
+        return taken if datetime.min.year < taken.year < datetime.max.year else None  # noqa: DTZ901
+    return None
+
+
+def _decode(path: Path, longest_edge: int, limits: Limits) -> Decoded:
+    with _opened(path, limits) as (_, image):
+        orientation = _orientation(_exif(image))
+        width, height = _upright_size(image.size, orientation)
+        image.draft(None, _fit(image.size, longest_edge * 7 // 8))
+        with _bad_bytes_are_damage():
+            image.load()
+        picture = _in_srgb(_scaled(_scalable(image), longest_edge), image.info.get("icc_profile"))
+    if orientation in _TRANSPOSITIONS:
+        picture = picture.transpose(_TRANSPOSITIONS[orientation])
+    return Decoded(np.array(picture), width, height)
+
+
+def _scalable(image: Image.Image) -> Image.Image:
+    """In a mode whose pixels may be averaged: L, RGB, RGBA or CMYK."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    mode = image.mode if image.mode in ("L", "RGB", "CMYK") else "RGB"
+    if image.has_transparency_data:
+        mode = "RGBA"
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _scaled(image: Image.Image, longest_edge: int) -> Image.Image:
+    """Never larger than it was. Hamming: as sharp as bicubic when shrinking, at the price of bilinear."""
+    size = _fit(image.size, longest_edge)
+    return image if size == image.size else image.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
+
+
+def _fit(size: tuple[int, int], longest_edge: int) -> tuple[int, int]:
+    scale = min(1.0, longest_edge / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB in sRGB, what was transparent on white."""
+    if image.mode == "RGBA":
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        image = white
+    transform = _transform(profile, image.mode) if profile else None
+    return transform.apply(image) if transform else image.convert("RGB")
+
+
+_SRGB = ImageCms.createProfile("sRGB")
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """To sRGB; None when the profile is sRGB already (most are), broken, or not one for `mode`."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if (source.profile.profile_description or "").startswith(("sRGB IEC61966-2", "sRGB built-in")):
+            return None
+        return ImageCms.buildTransform(source, _SRGB, mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+def _encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=RENDITION_QUALITY, progressive=True)
+    return buffer.getvalue()
+
+
+def _bare_environment() -> dict[str, str]:
+    """No secret of ours reaches a process that reads hostile bytes. One thread: each would take address space."""
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+_FAULTS: Final[dict[int, str]] = {signal.SIGXCPU: "time", signal.SIGKILL: "memory"} | dict.fromkeys(
+    (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS), "crash"
+)
+
+
+def _verdict_of(child: subprocess.CompletedProcess[bytes]) -> Decoded:
+    """SIGKILL counts as memory: it is how the kernel ends what takes too much. Another end is our fault or somebody's
+    wish, no strike against the photo.
+    """
+    if reason := _FAULTS.get(-child.returncode):
+        raise DecoderFault(reason)
+    if child.returncode != 0:
+        words = child.stderr[-2000:].decode(errors="replace")
+        raise RuntimeError(f"the decoder ended with {child.returncode}: {words}")
+    header, _, body = child.stdout.partition(b"\n")
+    answer = json.loads(header)
+    if "rejected" in answer:
+        raise ImageRejected(**answer["rejected"])
+    if "fault" in answer:
+        raise DecoderFault(answer["fault"])
+    if "error" in answer:
+        raise OSError(*answer["error"])
+    return Decoded(np.frombuffer(bytearray(body), np.uint8).reshape(answer["shape"]), answer["width"], answer["height"])
+
+
+def _limit_this_process(seconds: int, memory_bytes: int) -> None:
+    import resource  # not on every system that can run the site
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _answer(path: Path, longest_edge: int, limits: Limits) -> tuple[dict[str, object], bytes]:
+    try:
+        decoded = _decode(path, longest_edge, limits)
+    except ImageRejected as error:
+        return {"rejected": {"code": error.code, "detail": error.detail}}, b""
+    except MemoryError:
+        return {"fault": "memory"}, b""
+    except OSError as error:
+        return {"error": [error.errno, error.strerror, error.filename]}, b""
+    size = {"shape": decoded.pixels.shape, "width": decoded.width, "height": decoded.height}
+    return size, decoded.pixels.tobytes()
+
+
+def _main(path: str, longest_edge: str, file_bytes: str, pixels: str, seconds: str, memory_bytes: str) -> None:
+    _limit_this_process(int(seconds), int(memory_bytes))
+    header, body = _answer(Path(path), int(longest_edge), Limits(int(file_bytes), int(pixels)))
+    sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + body)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,197 @@
+"""Keys -> bytes on disk below `PIXORA_DATA_DIR`/media, written atomically and readable by this user alone.
+
+A key is a relative path made by us, such as "originals/<album>/<photo>.jpg"; it never holds a name from outside.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from django.conf import settings
+
+CHUNK_BYTES = 256 * 1024
+_INCOMING = "incoming"
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+_PLACING_ATTEMPTS = 5
+
+
+class TooLarge(Exception):
+    """More bytes arrived than the limit allows."""
+
+
+class ShortRead(Exception):
+    """What is stored under a key ends before the range that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes that arrived, under a temporary name; `sha256` is in hexadecimal. Leaving the context discards them unless
+    they were adopted.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    crc32: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def receive(chunks: Iterable[bytes], *, limit: int) -> Received:
+    """Write `chunks` to a temporary file on the same file system as all keys, hashing on the way, and fsync it.
+
+    Raises TooLarge beyond `limit` bytes; nothing is left behind by any error.
+    """
+    folder = _root() / _INCOMING
+    _make_folder(folder)
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            size, sha256, crc32 = _copy_hashing(chunks, file, limit)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Received(Path(name), size, sha256, crc32)
+
+
+def adopt(received: Received, key: str) -> None:
+    """Give received bytes their key, durably; what stood there before is replaced in one step."""
+    target = path(key)
+    for attempt in range(1, _PLACING_ATTEMPTS + 1):
+        try:
+            _make_folder(target.parent)
+            received.path.replace(target)
+            break
+        except FileNotFoundError:
+            # `delete` may have removed the emptied folder in between.
+            if attempt == _PLACING_ATTEMPTS or not received.path.exists():
+                raise
+    _sync_folder(target.parent)
+
+
+def write(key: str, data: bytes) -> None:
+    """Store `data` under `key`, atomically and durably."""
+    with receive([data], limit=len(data)) as received:
+        adopt(received, key)
+
+
+def read(key: str) -> bytes:
+    """Raises FileNotFoundError."""
+    return path(key).read_bytes()
+
+
+def path(key: str) -> Path:
+    """Where `key` lies on this machine, whether it exists or not. Raises ValueError for what is no key."""
+    if not _KEY.fullmatch(key) or key.split("/", 1)[0] == _INCOMING:
+        raise ValueError(f"not a storage key: {key!r}")
+    return _root() / key
+
+
+def size(key: str) -> int:
+    """In bytes. Raises FileNotFoundError."""
+    return path(key).stat().st_size
+
+
+def exists(key: str) -> bool:
+    return path(key).is_file()
+
+
+def open_range(key: str, offset: int, length: int) -> Iterator[bytes]:
+    """Yield exactly `length` bytes from `offset`; the file is opened at the first step.
+
+    Raises FileNotFoundError, and ShortRead where the file ends too early.
+    """
+    with path(key).open("rb") as file:
+        file.seek(offset)
+        while length:
+            chunk = file.read(min(length, CHUNK_BYTES))
+            if not chunk:
+                raise ShortRead(f"{key} ends {length} bytes too early")
+            length -= len(chunk)
+            yield chunk
+
+
+def delete(keys: Iterable[str]) -> None:
+    """Remove what is there, then the folders that this emptied."""
+    paths = [path(key) for key in keys]
+    for each in paths:
+        each.unlink(missing_ok=True)
+    for folder in {each.parent for each in paths}:
+        _remove_emptied(folder)
+
+
+def sweep_incoming(older_than_seconds: float) -> int:
+    """Remove temporary files that nothing was written to for so long; return how many."""
+    oldest, removed = time.time() - older_than_seconds, 0
+    for leftover in (_root() / _INCOMING).glob("*"):
+        with suppress(FileNotFoundError):
+            if leftover.stat().st_mtime <= oldest:
+                leftover.unlink()
+                removed += 1
+    return removed
+
+
+def _root() -> Path:
+    return Path(settings.PIXORA_DATA_DIR) / "media"
+
+
+def _copy_hashing(chunks: Iterable[bytes], file: BinaryIO, limit: int) -> tuple[int, str, int]:
+    total, sha256, crc32 = 0, hashlib.sha256(), 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > limit:
+            raise TooLarge(f"more than {limit} bytes")
+        sha256.update(chunk)
+        crc32 = zlib.crc32(chunk, crc32)
+        file.write(chunk)
+    return total, sha256.hexdigest(), crc32
+
+
+def _make_folder(folder: Path) -> None:
+    """With its parents, each 0700 and fsynced; `mkdir(parents=True)` would leave the parents open to others."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_emptied(folder: Path) -> None:
+    """Upwards until one still holds something; the root stays."""
+    while folder != _root():
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return
+        folder = folder.parent
