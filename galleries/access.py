@@ -196,6 +196,12 @@ def visit_of(viewer: Viewer, link: Link) -> Visit | None:
     return Visit.objects.filter(guest=viewer.guest, link=link, unlocked=True).first() if viewer.guest else None
 
 
+def browsing_visit(viewer: Viewer, album_id: uuid.UUID) -> Visit | None:
+    """The visit by which the viewer may look through a whole album; one that lets them download before one that does not."""
+    visits = _visits(viewer).filter(link__album=album_id, link__can_browse=True).select_related("link__album")
+    return visits.order_by("-link__can_download", "pk").first()
+
+
 def require_visit(viewer: Viewer, link: Link) -> None:
     """Raises 403 unless the link is free of a password, or this guest has given it."""
     if link.needs_password and visit_of(viewer, link) is None:

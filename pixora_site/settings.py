@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from whitenoise.compress import Compressor
 
 from . import env, redis_server
 
@@ -144,11 +145,17 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+# A selfie never waits behind an album.
+CELERY_TASK_ROUTES = {
+    "galleries.flows.photo.work": {"queue": "ingest"},
+    "galleries.flows.selfie.work": {"queue": "selfie"},
+    "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
+}
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "galleries.flows.upkeep.sweep",
         "schedule": timedelta(seconds=15),
-        "options": {"queue": "upkeep", "expires": 15},
+        "options": {"expires": 15},
     }
 }
 
@@ -204,6 +211,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "PhotoStateEnum": "galleries.models.photo.Photo.State",
+        "SelfieStateEnum": "galleries.models.selfie.Selfie.State",
+    },
 }
 KNOX_TOKEN_MODEL = "galleries.ApiToken"  # noqa: S105 (the name of a model)
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
@@ -216,7 +227,8 @@ PIXORA_MAX_PIXELS = env.whole_number("PIXORA_MAX_PIXELS", 120_000_000, least=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
-FILE_UPLOAD_TEMP_DIR = PIXORA_DATA_DIR / "uploads"
+# Where the sweeper looks, so that an upload cut off in a crash does not stay.
+FILE_UPLOAD_TEMP_DIR = PIXORA_DATA_DIR / "media" / "incoming"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 PIXORA_DETECTOR = env.text("PIXORA_DETECTOR", "centerface-onnx")
 PIXORA_FACE_MODEL = env.text("PIXORA_FACE_MODEL", "dlib-onnx")
@@ -236,6 +248,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# The maps of bundles are for their authors' debuggers; compressing them doubled the time of a first start.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 
 # Logging: request paths carry link tokens, so nothing here logs a path unmasked
 

@@ -25,13 +25,21 @@ from .serializers import (
     ArchiveRequestSerializer,
     ArchiveSerializer,
     LinkSerializer,
+    PhotoCheckAnswerSerializer,
     PhotoCheckSerializer,
     PhotoSerializer,
     ProgressSerializer,
     ReceptionSerializer,
+    RetrySerializer,
 )
 
 FILES_AT_ONCE = 100
+_MANY_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": FILES_AT_ONCE}
+_UPLOAD = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": _MANY_FILES, "path": {"type": "array", "items": {"type": "string"}}},
+}
 
 
 class AlbumList(OwnerView):
@@ -82,7 +90,7 @@ def _change(album: Album, viewer: access.Viewer, fields: dict[str, Any]) -> None
 class PhotoCheck(OwnerView):
     scope = "upload"
 
-    @extend_schema(request=PhotoCheckSerializer)
+    @extend_schema(request=PhotoCheckSerializer, responses=PhotoCheckAnswerSerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
         album = access.album_for(self.viewer, album_id)
         fields = PhotoCheckSerializer(data=request.data)
@@ -105,7 +113,7 @@ class AlbumPhotos(OwnerView):
         page = pages.paginate_queryset(photos, request)
         return pages.get_paginated_response(PhotoSerializer(page, many=True, context={"request": request}).data)
 
-    @extend_schema(request={"multipart/form-data": {"type": "object"}}, responses={201: ReceptionSerializer})
+    @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
         album = access.album_for(self.viewer, album_id)
         files = request.FILES.getlist("file")
@@ -142,7 +150,7 @@ class AlbumProgress(OwnerView):
 
 
 class AlbumRetry(OwnerView):
-    @extend_schema(request=None)
+    @extend_schema(request=None, responses=RetrySerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
         return Response({"retried": photo_flow.retry(access.album_for(self.viewer, album_id).photos.all())})
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from knox.auth import TokenAuthentication
@@ -39,6 +39,15 @@ class ViewerView(APIView):
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "private, no-store"
         return response
+
+
+class Nothing(ViewerView):
+    """Any other address below the API: the same 404 as for what is foreign."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise Http404
 
 
 class OwnerView(ViewerView):

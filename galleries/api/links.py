@@ -22,8 +22,10 @@ from .pages import PhotoPages
 from .serializers import (
     GuestPhotoSerializer,
     LinkSerializer,
+    SelfieAnswerSerializer,
     SelfieUploadSerializer,
     SharedAlbumSerializer,
+    UnlockAnswerSerializer,
     UnlockSerializer,
     address,
 )
@@ -61,7 +63,7 @@ class LinkQr(OwnerView):
 class SharedLink(ViewerView):
     """What a guest may know before they are let in."""
 
-    @extend_schema(responses=SharedAlbumSerializer)
+    @extend_schema(operation_id="links_open", responses=SharedAlbumSerializer)
     def get(self, request: Request, token: str) -> Response:
         return Response(SharedAlbumSerializer(access.shared_link(token)).data)
 
@@ -69,7 +71,7 @@ class SharedLink(ViewerView):
 class SharedLinkUnlock(ViewerView):
     scope = "read"
 
-    @extend_schema(request=UnlockSerializer)
+    @extend_schema(request=UnlockSerializer, responses=UnlockAnswerSerializer)
     def post(self, request: Request, token: str) -> Response:
         fields = UnlockSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -94,7 +96,7 @@ class SharedLinkSelfies(ViewerView):
     scope = "read"
     parser_classes = [MultiPartParser]
 
-    @extend_schema(request={"multipart/form-data": SelfieUploadSerializer})
+    @extend_schema(request={"multipart/form-data": SelfieUploadSerializer}, responses={202: SelfieAnswerSerializer})
     def post(self, request: Request, token: str) -> Response:
         link = access.shared_link(token)
         access.require_visit(self.viewer, link)

@@ -13,7 +13,14 @@ from galleries.flows import selfie as selfie_flow
 from galleries.models import Selfie
 
 from .authentication import ViewerView
-from .serializers import ArchiveRequestSerializer, ArchiveSerializer, FeedbackSerializer, SelfieSerializer, address
+from .serializers import (
+    ArchiveRequestSerializer,
+    ArchiveSerializer,
+    FeedbackAnswerSerializer,
+    FeedbackSerializer,
+    SelfieSerializer,
+    address,
+)
 
 PHOTOS_A_PAGE = 500
 
@@ -46,7 +53,7 @@ class SelfieDetail(ViewerView):
 class SelfieFeedback(ViewerView):
     scope = "read"
 
-    @extend_schema(request=FeedbackSerializer)
+    @extend_schema(request=FeedbackSerializer, responses=FeedbackAnswerSerializer)
     def post(self, request: Request, selfie_id: UUID) -> Response:
         selfie = access.selfie_for(self.viewer, selfie_id)
         fields = FeedbackSerializer(data=request.data)

@@ -85,27 +85,49 @@ class PhotoCheckSerializer(serializers.Serializer[Any]):
     files = serializers.ListField(child=File(), max_length=1000)
 
 
+class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
+    missing = serializers.ListField(child=serializers.CharField())
+    duplicate = serializers.ListField(child=serializers.CharField())
+
+
+class AcceptedSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    sha256 = serializers.CharField()
+    state = serializers.ChoiceField(Photo.State.choices)
+
+
+class DuplicateSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class RejectedSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
 class ReceptionSerializer(serializers.Serializer[Any]):
     """What became of the files of one upload request."""
 
-    accepted = serializers.ListField(child=serializers.DictField())
-    duplicates = serializers.ListField(child=serializers.DictField())
-    rejected = serializers.ListField(child=serializers.DictField())
+    accepted = AcceptedSerializer(many=True)
+    duplicates = DuplicateSerializer(many=True)
+    rejected = RejectedSerializer(many=True)
 
     def to_representation(self, receptions: list[photo_flow.Reception]) -> dict[str, Any]:
         def those(outcome: str) -> list[Photo]:
             return [each.photo for each in receptions if each.outcome == outcome]
 
         return {
-            "accepted": [
-                {"id": photo.pk, "name": photo.name, "sha256": photo.sha256, "state": photo.state}
-                for photo in those("accepted")
-            ],
-            "duplicates": [{"id": photo.pk, "name": photo.name} for photo in those("duplicate")],
-            "rejected": [
-                {"name": photo.name, "code": photo.code, "detail": photo.detail} for photo in those("rejected")
-            ],
+            "accepted": AcceptedSerializer(those("accepted"), many=True).data,
+            "duplicates": DuplicateSerializer(those("duplicate"), many=True).data,
+            "rejected": RejectedSerializer(those("rejected"), many=True).data,
         }
+
+
+class RetrySerializer(serializers.Serializer[Any]):
+    retried = serializers.IntegerField()
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
@@ -150,6 +172,14 @@ class LinkSerializer(serializers.ModelSerializer[Link]):
 class SharedAlbumSerializer(serializers.Serializer[Any]):
     """What whoever holds the link may know of the album before they are let in."""
 
+    title = serializers.CharField()
+    event_date = serializers.DateField(allow_null=True)
+    photo_count = serializers.IntegerField(allow_null=True)
+    face_search = serializers.BooleanField()
+    can_browse = serializers.BooleanField()
+    can_download = serializers.BooleanField()
+    needs_password = serializers.BooleanField()
+
     def to_representation(self, link: Link) -> dict[str, Any]:
         album = link.album
         return {
@@ -167,8 +197,21 @@ class UnlockSerializer(serializers.Serializer[Any]):
     password = serializers.CharField(allow_blank=True, default="", max_length=128, trim_whitespace=False)
 
 
+class UnlockAnswerSerializer(serializers.Serializer[Any]):
+    guest_key = serializers.CharField(required=False)
+
+
 class GuestPhotoSerializer(serializers.Serializer[Any]):
     """A photo as a guest sees it. `original` is null where only the preview may be had."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    thumb = serializers.URLField()
+    preview = serializers.URLField()
+    original = serializers.URLField(allow_null=True)
+    taken_at = serializers.CharField(allow_null=True)
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
 
     def to_representation(self, photo: Photo) -> dict[str, Any]:
         may = photo.pk in self.context["downloadable"]
@@ -190,14 +233,36 @@ class SelfieUploadSerializer(serializers.Serializer[Any]):
     keep_me_posted = serializers.BooleanField(default=False)
 
 
+class SelfieAnswerSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    url = serializers.URLField()
+    guest_key = serializers.CharField(required=False)
+
+
+class FoundPhotoSerializer(GuestPhotoSerializer):
+    tier = serializers.ChoiceField(Match.Tier.choices)
+
+    def to_representation(self, match: Match) -> dict[str, Any]:
+        return super().to_representation(match.photo) | {"tier": match.shown_tier}
+
+
 class SelfieSerializer(serializers.Serializer[Selfie]):
     """The state of a search and a page of its photos: sure ones first, then the maybes."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(Selfie.State.choices)
+    photos = FoundPhotoSerializer(many=True)
+    scanned = serializers.IntegerField()
+    total = serializers.IntegerField()
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    next = serializers.URLField(required=False)
 
     def to_representation(self, selfie: Selfie) -> dict[str, Any]:
         body: dict[str, Any] = {
             "id": selfie.pk,
             "state": selfie.state,
-            "photos": [self._photo(match) for match in self.context["page"]],
+            "photos": FoundPhotoSerializer(self.context["page"], many=True, context=self.context).data,
             "scanned": selfie.scanned,
             "total": selfie_flow.total(selfie),
         }
@@ -207,14 +272,14 @@ class SelfieSerializer(serializers.Serializer[Selfie]):
             body["next"] = self.context["next"]
         return body
 
-    def _photo(self, match: Match) -> dict[str, Any]:
-        photo = GuestPhotoSerializer(match.photo, context=self.context).data
-        return photo | {"tier": match.shown_tier}
-
 
 class FeedbackSerializer(serializers.Serializer[Any]):
     photo = serializers.UUIDField()
     verdict = serializers.ChoiceField(Match.Verdict.choices)
+
+
+class FeedbackAnswerSerializer(FeedbackSerializer):
+    tier = serializers.ChoiceField(Match.Tier.choices)
 
 
 class ArchiveRequestSerializer(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from . import albums, links, photos, selfies
+from .authentication import Nothing
 
 app_name = "api"
 # A token, unlike an id of ours, is no UUID; `shared-` routes are found by it.
@@ -30,4 +31,5 @@ urlpatterns = [
     path("selfies/<uuid:selfie_id>/archives/", selfies.SelfieArchives.as_view(), name="selfie-archives"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path("<path:rest>", Nothing.as_view(), name="nothing"),
 ]

@@ -5,7 +5,7 @@ many finds no due row. No queue ever holds more than twice as many rings as ther
 """
 
 import logging
-from functools import cache, partial
+from functools import cache
 
 import redis
 from celery import Task
@@ -19,14 +19,16 @@ logger = logging.getLogger(__name__)
 
 
 def ring(task: Task[[], None]) -> None:
-    transaction.on_commit(partial(_send, task), robust=True)
+    transaction.on_commit(lambda: _send(task), robust=True)
 
 
 def _send(task: Task[[], None]) -> None:
-    queue = task.queue  # type: ignore[attr-defined]
+    queue = settings.CELERY_TASK_ROUTES[task.name]["queue"]
     try:
         if _broker().llen(queue) < 2 * settings.PIXORA_WORKERS:
-            task.apply_async(retry=False)
+            # A connection of its own: one kept in a pool would be found dead after Redis came back.
+            with task.app.connection_for_write() as connection:
+                task.apply_async(connection=connection, retry=False)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Ring for queue %s lost (%s); the sweeper will ring again.", queue, type(error).__name__)
 

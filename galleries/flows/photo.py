@@ -20,6 +20,7 @@ from django.utils import timezone
 
 import recognition
 from galleries import images, storage
+from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
 
@@ -53,7 +54,7 @@ def receive(album: Album, name: str, folder: str, chunks: Iterable[bytes]) -> Re
     try:
         received = storage.receive(chunks, limit=limit)
     except storage.TooLarge:
-        return _refuse(album, images.file_too_large(limit), **facts, size=limit)
+        return _refuse(album, images.file_too_large(limit), **facts, size=limit, crc32=0)
     with received:
         known = album.photos.filter(sha256=received.sha256).first()
         if known and known.original_key:
@@ -81,9 +82,10 @@ def _accept(
             photo.save(force_insert=True)
             ring(work)
     except IntegrityError:
-        # The same bytes arrived twice at once, or the album was deleted meanwhile.
         storage.delete([photo.original_key])
-        return _duplicate(album.photos.get(sha256=photo.sha256))
+        if first := album.photos.filter(sha256=photo.sha256).first():
+            return _duplicate(first)
+        raise Refusal("not_found", "This album has been deleted.", status=404) from None
     return Reception(Outcome.ACCEPTED, photo)
 
 
@@ -135,7 +137,7 @@ def delete(photos: Iterable[Photo]) -> None:
 # Worker half: examine
 
 
-@shared_task(queue="ingest")
+@shared_task
 def work() -> None:
     """One ring: take the next due photo, whichever album's turn it is, and ring on while there may be more."""
     if Photo.objects.due().exclude(wanted_engine="").exists():

@@ -129,7 +129,7 @@ def total(selfie: Selfie) -> int:
 # Worker half: search
 
 
-@shared_task(queue="selfie")
+@shared_task
 def work() -> None:
     """One ring: take the oldest due selfie, and ring on while there may be more."""
     recognition.load()

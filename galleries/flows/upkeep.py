@@ -26,7 +26,7 @@ ARCHIVE_DAYS = 2
 ENDED_DAYS = 30
 
 
-@shared_task(queue="upkeep")
+@shared_task
 def sweep() -> None:
     """Each duty by itself: one that fails is logged and tried again in 15 seconds, and holds up no other."""
     for duty in (ring_for_due, announce_left, erase_left, end_selfies, drop_old):

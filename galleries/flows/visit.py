@@ -26,6 +26,12 @@ def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | 
     return guest, key
 
 
+def keep_with_account(viewer: Viewer) -> None:
+    """A guest of this browser who signs in keeps their galleries: from now on they are reached by the account alone."""
+    if viewer.user and viewer.guest and viewer.guest_by_cookie and viewer.guest.user_id is None:
+        Guest.objects.filter(pk=viewer.guest.pk, user=None).update(user=viewer.user)
+
+
 @transaction.atomic
 def change_link(link: Link, **changes: Any) -> None:
     """Change an own link. With a new password, whoever came by the old one has to give the new one."""
