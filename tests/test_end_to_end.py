@@ -1,0 +1,140 @@
+"""The running site, as `make run` starts it: gunicorn, Redis, Celery workers, downloads; driven from outside."""
+
+import io
+import os
+import signal
+import sqlite3
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+
+from tests import pictures
+from tests.running import Site
+
+pytestmark = pytest.mark.xdist_group("site")
+_PATIENCE = 180.0  # seconds; a killed worker's photo rests for its lease of 60
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{what} did not happen within {_PATIENCE:.0f} s")
+
+
+class Photographer:
+    def __init__(self, site: Site, email: str) -> None:
+        self.api = f"{site.url}/api/v1"
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Token {site.token(email)}"
+
+    def make_album(self) -> str:
+        basis = {"basis": "explicit_consent", "attested": True}
+        made = self.session.post(f"{self.api}/albums/", json={"title": "A", "face_search": True, "legal_basis": basis})
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
+
+    def upload(self, album: str, files: dict[str, bytes]) -> dict[str, Any]:
+        sent = [("file", (name, data)) for name, data in files.items()]
+        answer = self.session.post(f"{self.api}/albums/{album}/photos/", files=sent)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def progress(self, album: str) -> dict[str, int]:
+        return dict(self.session.get(f"{self.api}/albums/{album}/progress/").json())
+
+    def finished(self, album: str) -> dict[str, int] | None:
+        numbers = self.progress(album)
+        return numbers if numbers["uploaded"] + numbers["processing"] == 0 else None
+
+    def link(self, album: str) -> str:
+        return str(self.session.post(f"{self.api}/albums/{album}/links/", json={}).json()["token"])
+
+
+def variants(count: int) -> dict[str, bytes]:
+    """Pictures of one face, each a little darker than the one before."""
+    return {
+        f"{number:03}.jpg": pictures.jpeg((pictures.portrait() * (1 - number / (3 * count))).astype(np.uint8))
+        for number in range(count)
+    }
+
+
+def test_an_album_a_selfie_a_zip(site: Site) -> None:
+    photographer = Photographer(site, "olga@example.org")
+    album = photographer.make_album()
+    answer = photographer.upload(
+        album, variants(6) | {"coffee.jpg": pictures.jpeg(pictures.faceless()), "page.jpg": pictures.html()}
+    )
+    assert [len(answer[key]) for key in ("accepted", "duplicates", "rejected")] == [7, 0, 1]
+    numbers = wait_for(lambda: photographer.finished(album), "the album")
+    assert (numbers["received"], numbers["ready"], numbers["rejected"], numbers["faces"]) == (8, 7, 1, 6)
+    sent = requests.post(
+        f"{photographer.api}/links/{photographer.link(album)}/selfies/",
+        data={"consent": "true"},
+        files={"selfie": ("me.jpg", pictures.selfie_jpeg())},
+    ).json()
+    guest = {"Pixora-Guest": sent["guest_key"]}
+    found = wait_for(
+        lambda: (state := requests.get(sent["url"], headers=guest).json())["state"] == "done" and state, "the search"
+    )
+    assert {photo["name"] for photo in found["photos"]} == set(variants(6))
+    made = requests.post(f"{photographer.api}/selfies/{sent['id']}/archives/", json={}, headers=guest).json()
+    for address in (made["url"], f"{site.url}/api/v1/archives/{made['id']}/"):
+        whole = requests.get(address, headers=guest)
+        assert int(whole.headers["Content-Length"]) == len(whole.content) == made["bytes"]
+        with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+            assert archive.testzip() is None
+            assert {name: archive.read(name) for name in archive.namelist()} == variants(6)
+    half = requests.get(made["url"], headers=guest | {"Range": f"bytes={made['bytes'] // 2}-"})
+    assert (half.status_code, half.content) == (206, whole.content[made["bytes"] // 2 :])
+    assert requests.get(made["url"]).status_code == 404
+
+
+def pool_processes(data_dir: Path) -> list[int]:
+    """The processes of this site's ingest worker: it and its children."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                words, settings = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if b"--queues=ingest" in words and f"PIXORA_DATA_DIR={data_dir}\0".encode() in settings:
+                found.append(int(entry.name))
+    return found
+
+
+def test_killed_workers_lose_nothing_and_double_nothing(site: Site) -> None:
+    photographer = Photographer(site, "otto@example.org")
+    album = photographer.make_album()
+    photographer.upload(album, variants(40))
+    for ready in (5, 15):
+        wait_for(lambda least=ready: photographer.progress(album)["ready"] >= least, f"{ready} ready photos")
+        victims = pool_processes(site.data_dir)
+        assert len(victims) >= 2
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+    numbers = wait_for(lambda: photographer.finished(album), "the album")
+    assert (numbers["ready"], numbers["quarantined"], numbers["rejected"]) == (40, 0, 0)
+    assert numbers["faces"] == 40
+    with sqlite3.connect(site.data_dir / "pixora.sqlite3") as database:
+        doubled = "SELECT photo_id FROM galleries_face GROUP BY photo_id, engine HAVING COUNT(*) > 1"
+        assert database.execute(doubled).fetchall() == []
+
+
+def test_the_web_answers_a_page_and_tells_no_secret_in_its_log(site: Site) -> None:
+    assert requests.get(site.url).status_code == 200
+    photographer = Photographer(site, "lena@example.org")
+    token = photographer.link(photographer.make_album())
+    assert requests.get(f"{photographer.api}/links/{token}/").status_code == 200
+    assert requests.get(f"{site.url}/l/{token}/").status_code == 200
+    log = wait_for(lambda: "/l/***" in site.log() and site.log(), "the access log")
+    assert token not in log

@@ -1,0 +1,26 @@
+"""The journeys and the leases once more on a real PostgreSQL, in a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from tests import services
+
+JOURNEYS = ["test_leases.py", "test_photo_journey.py", "test_selfie_journey.py", "test_zip_journey.py"]
+
+
+def test_the_journeys_hold_on_postgresql(tmp_path: Path) -> None:
+    with services.postgres(tmp_path / "postgres") as url:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in JOURNEYS)],
+            cwd=settings.BASE_DIR,
+            env=os.environ | {"DATABASE_URL": url, "PYTEST_ADDOPTS": "", "PYTEST_XDIST_WORKER": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout[-20_000:]
+    assert " passed" in done.stdout
