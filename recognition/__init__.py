@@ -1,0 +1,108 @@
+"""The face engine: pixels in, faces and matches out. It knows no user, album or photo.
+
+Nothing heavy is imported before `load`, `find_faces` or `embed_selfie` is called, so the web process may import this
+and call `engine` and `match`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import RecognitionError, RejectionCode, SelfieRejected, UnknownEngine, WeightsMissing
+from .types import Box, Engine, Face, Hit, Pixels, SearchResult, Thresholds, Tier, Vector, Vectors
+
+__all__ = [
+    "Box",
+    "Engine",
+    "Face",
+    "Hit",
+    "Pixels",
+    "RecognitionError",
+    "RejectionCode",
+    "SearchResult",
+    "SelfieRejected",
+    "Thresholds",
+    "Tier",
+    "UnknownEngine",
+    "Vector",
+    "Vectors",
+    "WeightsMissing",
+    "embed_selfie",
+    "engine",
+    "find_faces",
+    "load",
+    "match",
+]
+
+
+def engine() -> Engine:
+    """Give the engine that the settings PIXORA_DETECTOR and PIXORA_FACE_MODEL name, and what is known of it.
+
+    Raises UnknownEngine.
+    """
+    from . import engines
+
+    return engines.configured()
+
+
+def load() -> None:
+    """Load both models in this process, once: about 0.5 s with the default engine. The first search needs no more.
+
+    Raises UnknownEngine and WeightsMissing.
+    """
+    from . import alignment, engines, registry
+
+    chosen = engines.configured()
+    registry.detector(chosen.detector)
+    registry.model(chosen.model)
+    alignment.predictor_of_five_points()
+
+
+def find_faces(pixels: Pixels) -> list[Face]:
+    """Find and embed all faces of an upright RGB uint8 picture (height, width, 3), the largest first.
+
+    The same pixels give the same faces in the same order.
+    """
+    from .detection import detect
+    from .faces import faces_of
+
+    chosen = engine()
+    pixels = _checked(pixels)
+    return faces_of(pixels, detect(pixels, chosen.detector), chosen)
+
+
+def embed_selfie(pixels: Pixels) -> Face:
+    """Embed the one face that an upright RGB uint8 selfie (height, width, 3) is of; a bystander does not matter.
+
+    Raises SelfieRejected, whose `code` is no_face, several_faces, face_too_small or face_blurred.
+    """
+    from .selfies import face_of_selfie
+
+    return face_of_selfie(_checked(pixels), engine())
+
+
+def match(
+    query: NDArray[np.floating[Any]],
+    vectors: Vectors,
+    *,
+    weak: NDArray[np.bool_] | None = None,
+    confirmed: Sequence[int] = (),
+    refused: Sequence[int] = (),
+) -> SearchResult:
+    """Search `vectors` (n, d), of this engine and unit length, for the person of `query` (d,) or (k, d).
+
+    Rows that `weak` (n,) marks are found but never averaged. `confirmed` rows, which the guest called "me", are sure
+    hits and join the average from the start. `refused` rows, "not me", are no hits and never join.
+    The search is exact: every vector is compared in every round.
+    """
+    from .matching import search
+
+    return search(query, vectors, engine().thresholds, weak=weak, confirmed=confirmed, refused=refused)
+
+
+def _checked(pixels: Pixels) -> Pixels:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"Pixels must be RGB uint8 (height, width, 3), not {pixels.dtype} {pixels.shape}.")
+    return np.ascontiguousarray(pixels)
