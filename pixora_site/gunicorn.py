@@ -1,0 +1,61 @@
+"""How gunicorn serves Pixora. `manage.py serve` adds the address and the number of threads."""
+
+import socket
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from gunicorn.http.message import Request
+from gunicorn.workers.base import Worker
+
+from pixora_site import env
+from pixora_site.masking import MaskSecrets
+from pixora_site.supervisor import die_with_parent
+
+wsgi_app = "pixora_site.wsgi"
+worker_class = "gthread"
+workers = 1
+keepalive = 15
+# Of the worker's main loop, which no slow client can hold up: a download may take as long as it takes.
+timeout = 60
+# Below the supervisor's 25 s, so that gunicorn itself says what it cut off.
+graceful_timeout = 20
+forwarded_allow_ips = ",".join(env.words("PIXORA_TRUSTED_PROXIES"))
+# It would be a file in the home folder.
+control_socket_disable = True
+
+_SILENCE = 60  # seconds without a sign of life from a client's system before its connection is dropped
+_HEALTH = ("/healthz", "/readyz")
+
+
+class MaskedLogger(Logger):
+    """Link tokens and other secrets stand in paths and in Referer; health checks come every few seconds."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            if not any(isinstance(known, MaskSecrets) for known in log.filters):
+                log.addFilter(MaskSecrets())
+
+    def access(self, resp: Any, req: Request, environ: dict[str, Any], request_time: Any) -> None:
+        if environ.get("PATH_INFO") not in _HEALTH:
+            super().access(resp, req, environ, request_time)
+
+
+logger_class = MaskedLogger
+loglevel = "warning"
+accesslog = "-"
+access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(L)ss'
+
+
+def when_ready(server: Arbiter) -> None:
+    """Have the kernel notice phones that left without a word; connections inherit this from the listener (Linux)."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENCE)
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE * 1000)
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    die_with_parent(worker.ppid)

@@ -1,0 +1,89 @@
+"""The programs that make a running Pixora: the same commands on one machine and in containers."""
+
+import os
+import sys
+
+from django.conf import settings
+
+from . import env, redis_server
+from .supervisor import Program
+
+_WEB_THREADS = 16
+# A zip holds a thread for as long as a phone takes; the few beyond the cap say at once that it is full.
+_DOWNLOAD_THREADS, _ZIP_STREAMS = 64, 60
+# Pages come before a guest's search, and that before an album of thousands.
+_SOON, _LATER = 5, 10
+_THREAD_SETTINGS = (
+    "PIXORA_ENGINE_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+NAMES = ("web", "downloads", "ingest", "selfie", "upkeep", "beat")
+
+
+def listen_address() -> tuple[str, int]:
+    return env.text("HOST", "127.0.0.1"), env.whole_number("PORT", 8000, least=1)
+
+
+def site_address() -> str:
+    """Where a browser finds the site: the public address, else the one that this machine listens on."""
+    host, port = listen_address()
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return settings.PIXORA_PUBLIC_URL or f"http://{_joined(host, port)}"
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def programs(host: str, port: int, downloads_port: int) -> list[Program]:
+    """All of NAMES, behind a Redis of our own if REDIS_URL names none."""
+    return [
+        *([] if env.text("REDIS_URL") else [_redis()]),
+        _gunicorn("web", host, port, _WEB_THREADS, {}),
+        _gunicorn("downloads", host, downloads_port, _DOWNLOAD_THREADS, {"PIXORA_ZIP_STREAMS": str(_ZIP_STREAMS)}),
+        _worker("selfie", _SOON, "--pool=prefork", "--concurrency=1"),
+        _worker("ingest", _LATER, "--pool=prefork", f"--concurrency={settings.PIXORA_WORKERS}"),
+        _worker("upkeep", _SOON, "--pool=solo"),
+        # Without a file of its process id, a crash leaves nothing that stops the next start.
+        _celery("beat", _SOON, "beat", f"--schedule={settings.PIXORA_DATA_DIR / 'beat'}", "--pidfile="),
+    ]
+
+
+def demo_album() -> Program:
+    return _python("demo", ("django", "seed_demo", "--settings=pixora_site.settings"), {}, once=True)
+
+
+def _redis() -> Program:
+    return Program("redis", tuple(redis_server.command(settings.PIXORA_DATA_DIR)), ends_last=True)
+
+
+def _gunicorn(name: str, host: str, port: int, threads: int, environment: dict[str, str]) -> Program:
+    config = ("--config=python:pixora_site.gunicorn", f"--bind={_joined(host, port)}", f"--threads={threads}")
+    return _python(name, ("gunicorn", *config), environment)
+
+
+def _worker(queue: str, niceness: int, *options: str) -> Program:
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    return _celery(queue, niceness, "worker", f"--queues={queue}", f"--hostname={queue}@%h", *options, *quiet)
+
+
+def _celery(name: str, niceness: int, *words: str) -> Program:
+    # `serve` has run Django's checks, which load all pages.
+    module = ("celery", "--quiet", "--skip-checks", "--app=pixora_site", *words, "--loglevel=WARNING")
+    return _python(name, module, _threads(), niceness)
+
+
+def _threads() -> dict[str, str]:
+    share = max(1, (os.cpu_count() or 1) // settings.PIXORA_WORKERS)
+    return dict.fromkeys(_THREAD_SETTINGS, str(env.whole_number("PIXORA_ENGINE_THREADS", share, least=1)))
+
+
+def _python(
+    name: str, module: tuple[str, ...], environment: dict[str, str], niceness: int = 0, *, once: bool = False
+) -> Program:
+    common = {"PYTHONUNBUFFERED": "1", "PIXORA_DATA_DIR": str(settings.PIXORA_DATA_DIR)}
+    return Program(name, (sys.executable, "-m", *module), {**common, **environment}, niceness=niceness, once=once)
