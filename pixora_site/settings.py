@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
@@ -24,6 +25,8 @@ PIXORA_SENDFILE = env.flag("PIXORA_SENDFILE", False)
 DEBUG = env.flag("PIXORA_DEBUG", False)
 SECRET_KEY = env.secret_key("PIXORA_SECRET_KEY", PIXORA_DATA_DIR / "secret_key")
 ALLOWED_HOSTS = env.words("PIXORA_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+if PIXORA_PUBLIC_URL:
+    ALLOWED_HOSTS.append(urlsplit(PIXORA_PUBLIC_URL).hostname or "")
 PIXORA_TRUSTED_PROXIES = env.words("PIXORA_TRUSTED_PROXIES")
 
 _https = PIXORA_PUBLIC_URL.startswith("https://")

@@ -1,5 +1,6 @@
 """/links/: the owner changes them by id, the guest opens them by token."""
 
+import io
 from typing import Any
 from uuid import UUID
 
@@ -56,8 +57,9 @@ class LinkQr(OwnerView):
     def get(self, request: Request, link_id: UUID) -> HttpResponse:
         link = access.link_for(self.viewer, link_id)
         code = segno.make_qr(address({"request": request}, "guest-link", token=link.token), error="m")
-        svg = code.svg_inline(scale=8, border=4, light="#fff")
-        return HttpResponse(svg, content_type="image/svg+xml")
+        svg = io.BytesIO()
+        code.save(svg, kind="svg", scale=8, border=4, light="#fff")
+        return HttpResponse(svg.getvalue(), content_type="image/svg+xml")
 
 
 class SharedLink(ViewerView):
