@@ -88,18 +88,20 @@ def match(
     vectors: Vectors,
     *,
     weak: NDArray[np.bool_] | None = None,
+    photos: NDArray[np.integer[Any]] | None = None,
     confirmed: Sequence[int] = (),
     refused: Sequence[int] = (),
 ) -> SearchResult:
     """Search `vectors` (n, d), of this engine and unit length, for the person of `query` (d,) or (k, d).
 
-    Rows that `weak` (n,) marks are found but never averaged. `confirmed` rows, which the guest called "me", are sure
-    hits and join the average from the start. `refused` rows, "not me", are no hits and never join.
+    Rows that `weak` (n,) marks are found but never averaged. Rows of one number in `photos` (n,) share a photo, so that
+    at most one of them is the person. `confirmed` rows, which the guest called "me", are sure hits and join the average
+    from the start. `refused` rows, "not me", are no hits and never join, nor do faces that are more like them.
     The search is exact: every vector is compared in every round.
     """
-    from .matching import search
+    from .matching import Album, search
 
-    return search(query, vectors, engine().thresholds, weak=weak, confirmed=confirmed, refused=refused)
+    return search(query, Album.of(vectors, weak, photos), engine().thresholds, list(confirmed), list(refused))
 
 
 def _checked(pixels: Pixels) -> Pixels:

@@ -41,17 +41,22 @@ class Face:
     embedding: Vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """Euclidean distances between unit vectors, for one recognition model; below means alike.
 
-    `close`: a face this near to the selfie alone joins the average. `sure`: this near to the average is the guest.
-    `maybe`: this near is worth a question.
+    `sure`: this near to the search's centre is the guest. `maybe`: this near is worth a question. Both are the most
+    that is ever allowed. Where strangers crowd around the guest, a hit must also be nearer than they are, on average,
+    by `sure_margin` or `maybe_margin`.
+    `stranger`: faces beyond are taken for other people. `link`: two faces of the album this near are of one person.
     """
 
-    close: float
     sure: float
     maybe: float
+    sure_margin: float
+    maybe_margin: float
+    stranger: float
+    link: float
 
 
 @dataclass(frozen=True, slots=True)

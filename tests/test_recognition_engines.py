@@ -69,7 +69,7 @@ def test_thresholds_of_models_not_measured_follow_deepfaces() -> None:
     from deepface.config.threshold import thresholds
 
     for name in engines.MODELS.keys() - {"dlib-onnx", "Dlib"}:
-        assert engines.MODELS[name].thresholds.sure == pytest.approx(0.75 * thresholds[name]["euclidean_l2"]), name
+        assert engines.MODELS[name].thresholds.sure == pytest.approx(0.825 * thresholds[name]["euclidean_l2"]), name
 
 
 @pytest.mark.parametrize("name", ["centerface", "opencv", "mtcnn", "dlib"])

@@ -185,7 +185,8 @@ def _find(selfie: Selfie) -> Found:
     fetched = list(blocks.values_list("photo_id", "count", "vectors", "weak"))
     rows, vectors, weak = stack(fetched)
     confirmed, refused = _judged_rows(selfie, rows)
-    result = recognition.match(query, vectors, weak=weak, confirmed=confirmed, refused=refused)
+    photos = np.repeat(np.arange(len(fetched)), [count for _, count, *_ in fetched])
+    result = recognition.match(query, vectors, weak=weak, photos=photos, confirmed=confirmed, refused=refused)
     best: dict[uuid.UUID, tuple[int, recognition.Hit]] = {}
     for hit in result.hits:
         photo, ordinal = rows[hit.row]

@@ -180,9 +180,10 @@ def _searcher(found: FolderSearch) -> Search:
     vectors = np.array([face.embedding for _, face in faces], dtype="<f4")
     vectors = vectors.reshape(len(faces), recognition.engine().dimension)
     weak = np.array([face.weak for _, face in faces], dtype=bool)
+    _, photos = np.unique([name for name, _ in faces], return_inverse=True)
 
     def search(selfie: recognition.Face) -> list[Match]:
-        hits = recognition.match(selfie.embedding, vectors, weak=weak).hits
+        hits = recognition.match(selfie.embedding, vectors, weak=weak, photos=photos).hits
         return _nearest_of_each_photo((faces[hit.row][0], hit) for hit in hits)
 
     return search
