@@ -29,6 +29,7 @@ __all__ = [
     "Vector",
     "Vectors",
     "WeightsMissing",
+    "calibrate",
     "embed_selfie",
     "engine",
     "find_faces",
@@ -102,6 +103,17 @@ def match(
     from .matching import Album, search
 
     return search(query, Album.of(vectors, weak, photos), engine().thresholds, list(confirmed), list(refused))
+
+
+def calibrate(selfies: Vectors, vectors: Vectors, people: NDArray[np.integer[Any]]) -> Thresholds:
+    """Propose thresholds for this engine from `selfies` (g, d), an album's `vectors` (n, d), and who they are.
+
+    `people` (n,) holds the row of the guest's selfie, a number of their own for other people, and -1 where nobody knows.
+    Raises ValueError where there is nothing to measure.
+    """
+    from . import calibration
+
+    return calibration.calibrate(selfies, vectors, people)
 
 
 def _checked(pixels: Pixels) -> Pixels:

@@ -71,7 +71,7 @@ def search(
         if np.array_equal(joined, members):
             break
         members = joined
-    return SearchResult(_hits(distances, sought, possible, sure, maybe), centre)
+    return SearchResult(_hits(distances, sought, possible, sure, maybe), centre, sure, maybe)
 
 
 def distances_to(centre: Vector, vectors: Vectors) -> Distances:

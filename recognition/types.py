@@ -90,7 +90,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """`hits` by distance, nearest first. `centre` is the unit vector that the last round searched with."""
+    """`hits` by distance, nearest first. `centre` is the unit vector that the last round searched with.
+
+    `sure` and `maybe` are the distances to it below which this search's hits had to be, 0 in an empty album.
+    """
 
     hits: list[Hit]
     centre: Vector
+    sure: float = 0.0
+    maybe: float = 0.0

@@ -12,8 +12,9 @@ from PIL import Image
 from pytest_django import Settings
 from rich.console import Console
 
-from galleries.management.commands.evaluate_faces import read_labels, score
+import recognition
 from galleries.management.commands.match_folder import search_folder
+from galleries.management.labelled import read_labels, score
 from recognition import Pixels
 from tests.pictures import faceless, jpeg, portrait
 from tests.test_recognition import head, strangers, turned
@@ -143,6 +144,63 @@ def test_an_album_is_evaluated_by_tier_and_by_size(folder: Path) -> None:
     assert "Skipped cut.jpg: The file is damaged" in out
 
 
+def test_feedback_is_simulated_and_told_beside_the_search_without(folder: Path) -> None:
+    """The labels call one of the three photos somebody else's. Once it is rejected, it is no longer given."""
+    label(folder, photos={"a.jpg": ["eileen"], "both.jpg": ["eileen"]})
+
+    out, _ = run("evaluate_faces", folder, "--feedback")
+
+    rows = {line.split("│")[1].strip(): line.split("│") for line in out.splitlines() if line.startswith("│")}
+    assert [cell.strip() for cell in rows["sure"][5:8]] == ["2", "0", "1"]
+    assert rows["sure, told"][7].strip() == "0"
+    assert rows["sure and maybe, told"][7].strip() == "0"
+
+
+def test_a_report_is_one_file_that_shows_the_mistakes(folder: Path) -> None:
+    label(folder, faces={"a.jpg": [["eileen", 176, 50, 100]], "nobody.jpg": [["<eileen>", 10, 10, 300]]})
+    labels = json.loads((folder / "labels.json").read_text())
+    labels["guests"] = {"<eileen>": "eileen.png", "coffee": "coffee.jpg"}
+    labels["photos"] = {"a.jpg": ["<eileen>"], "nobody.jpg": ["<eileen>"]}
+    (folder / "labels.json").write_text(json.dumps(labels))
+
+    out, _ = run("evaluate_faces", folder, "--report", folder / "report.html")
+
+    page = (folder / "report.html").read_text()
+    assert "Report:" in out
+    assert "Missed by the sure tier: 1" in page
+    assert "Wrong and sure: 2" in page
+    assert page.count("<svg") == 3
+    assert page.count("data:image/jpeg;base64,") == 5, "a selfie for each of three mistakes, a face for two"
+    assert "&lt;eileen&gt;" in page
+    assert "<eileen>" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_a_report_that_cannot_be_written_is_said_before_any_work(folder: Path) -> None:
+    label(folder)
+
+    with pytest.raises(CommandError, match="no folder"):
+        run("evaluate_faces", folder, "--report", folder / "none" / "report.html")
+
+
+def test_thresholds_are_proposed_beside_those_in_use(folder: Path) -> None:
+    label(folder, faces={"a.jpg": [["eileen", 176, 50, 100]], "stranger.jpg": [["somebody", 0, 0, 450]]})
+
+    out, _ = run("calibrate_faces", folder)
+
+    rows = {line.split("│")[1].strip(): line.split("│") for line in out.splitlines() if line.startswith("│")}
+    assert set(rows) == {"sure", "maybe", "sure_margin", "maybe_margin", "stranger", "link"}
+    assert float(rows["sure"][2]) == recognition.engine().thresholds.sure
+    assert "1 guests, 5 faces" in out
+
+
+def test_nothing_is_proposed_where_nobody_is_known(folder: Path) -> None:
+    label(folder, faces={})
+
+    with pytest.raises(CommandError, match="at least one guest"):
+        run("calibrate_faces", folder)
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "cannot be read"), ("[1, 2]", "not a label file"), ("{", "not a label file")]
 )
@@ -160,8 +218,8 @@ def test_guests_of_a_real_event_are_found(photos_dir: Path) -> None:
 
     searched = search_folder(event / "photos", event / "selfies", Console(quiet=True))
 
-    sure = score(searched, labels, {"sure"})
-    both = score(searched, labels, {"sure", "maybe"})
+    sure = score(searched.matches, labels, {"sure"})
+    both = score(searched.matches, labels, {"sure", "maybe"})
     assert sure.found / (sure.found + sure.missed) >= 0.87
     assert sure.found / (sure.found + sure.wrong) >= 0.98
     assert both.found / (both.found + both.missed) >= 0.94

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -50,14 +51,59 @@ class Match:
     distance: float
 
 
-Search = Callable[[recognition.Face], list[Match]]
-
-
 @dataclass(frozen=True, slots=True)
-class FolderSearch:
-    """`photos` by their path below the folder, `matches` by the selfie's stem, `skipped` files with their reasons."""
+class Rows:
+    """All faces of a folder in rows: the photo and the face of each, `vectors` (n, d), `weak` (n,), `photos` (n,)."""
 
-    photos: dict[str, Photo] = field(default_factory=dict)
+    names: list[str]
+    faces: list[recognition.Face]
+    vectors: recognition.Vectors
+    weak: NDArray[np.bool_]
+    photos: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, photos: dict[str, Photo]) -> "Rows":
+        faces = [face for photo in photos.values() for face in photo.faces]
+        vectors = np.array([face.embedding for face in faces], dtype="<f4")
+        return cls(
+            names=[name for name, photo in photos.items() for _ in photo.faces],
+            faces=faces,
+            vectors=vectors.reshape(len(faces), recognition.engine().dimension),
+            weak=np.array([face.weak for face in faces], dtype=bool),
+            photos=np.repeat(np.arange(len(photos)), [len(photo.faces) for photo in photos.values()]),
+        )
+
+    def search(
+        self, selfie: recognition.Face, confirmed: Sequence[int] = (), refused: Sequence[int] = ()
+    ) -> recognition.SearchResult:
+        return recognition.match(
+            selfie.embedding,
+            self.vectors,
+            weak=self.weak,
+            photos=self.photos,
+            confirmed=confirmed,
+            refused=refused,
+        )
+
+    def matches(self, result: recognition.SearchResult) -> list[Match]:
+        """Give the nearest hit of each photo. Hits come nearest first, and so do the matches."""
+        nearest: dict[str, Match] = {}
+        for hit in result.hits:
+            photo = self.names[hit.row]
+            nearest.setdefault(photo, Match(photo, hit.tier, hit.distance))
+        return list(nearest.values())
+
+
+@dataclass(slots=True)
+class FolderSearch:
+    """`photos` by their path below the folder and their faces in `rows`; `selfies`, what their searches gave and the
+    `matches` by the selfie's stem; `skipped` files with their reasons.
+    """
+
+    photos: dict[str, Photo]
+    rows: Rows
+    selfies: dict[str, recognition.Face] = field(default_factory=dict)
+    results: dict[str, recognition.SearchResult] = field(default_factory=dict)
     matches: dict[str, list[Match]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -96,17 +142,17 @@ def search_folder(photos: Path, selfies: Path, console: Console) -> FolderSearch
     photos, selfies = photos.absolute(), selfies.absolute()
     photo_paths = sorted(path for path in photos.rglob("*") if path.is_file())
     selfie_paths = sorted(path for path in selfies.iterdir() if path.is_file())
-    found = FolderSearch()
     try:
         recognition.load()
         with _on_all_cores(len(photo_paths)) as read, Progress(*PROGRESS_COLUMNS, console=console) as progress:
             results = progress.track(read(_photo, photo_paths), total=len(photo_paths), description="Photos")
-            for path, photo in zip(photo_paths, results, strict=True):
-                _add_photo(path.relative_to(photos).as_posix(), photo, found)
-            search = _searcher(found)
+            read_photos = {
+                path.relative_to(photos).as_posix(): photo for path, photo in zip(photo_paths, results, strict=True)
+            }
+            found = _searchable(read_photos)
             results = progress.track(read(_selfie, selfie_paths), total=len(selfie_paths), description="Selfies")
             for path, selfie in zip(selfie_paths, results, strict=True):
-                _add_selfie(path, selfie, found, search)
+                _add_selfie(path, selfie, found)
     except recognition.RecognitionError as error:
         raise CommandError(str(error)) from error
     return found
@@ -158,40 +204,18 @@ def _selfie(path: Path) -> recognition.Face | str:
         return f"The file cannot be read: {error.strerror}."
 
 
-def _add_photo(name: str, photo: Photo | str, found: FolderSearch) -> None:
-    if isinstance(photo, str):
-        found.skipped[name] = photo
-    else:
-        found.photos[name] = photo
+def _searchable(read_photos: dict[str, Photo | str]) -> FolderSearch:
+    photos = {name: photo for name, photo in read_photos.items() if isinstance(photo, Photo)}
+    skipped = {name: reason for name, reason in read_photos.items() if isinstance(reason, str)}
+    return FolderSearch(photos, Rows.of(photos), skipped=skipped)
 
 
-def _add_selfie(path: Path, selfie: recognition.Face | str, found: FolderSearch, search: Search) -> None:
+def _add_selfie(path: Path, selfie: recognition.Face | str, found: FolderSearch) -> None:
     if path.stem in found.matches:
         selfie = f"There is another selfie named {path.stem}."
     if isinstance(selfie, str):
         found.skipped[f"{path.parent.name}/{path.name}"] = selfie
     else:
-        found.matches[path.stem] = search(selfie)
-
-
-def _searcher(found: FolderSearch) -> Search:
-    """Give the function that searches all faces found so far."""
-    faces = [(name, face) for name, photo in found.photos.items() for face in photo.faces]
-    vectors = np.array([face.embedding for _, face in faces], dtype="<f4")
-    vectors = vectors.reshape(len(faces), recognition.engine().dimension)
-    weak = np.array([face.weak for _, face in faces], dtype=bool)
-    _, photos = np.unique([name for name, _ in faces], return_inverse=True)
-
-    def search(selfie: recognition.Face) -> list[Match]:
-        hits = recognition.match(selfie.embedding, vectors, weak=weak, photos=photos).hits
-        return _nearest_of_each_photo((faces[hit.row][0], hit) for hit in hits)
-
-    return search
-
-
-def _nearest_of_each_photo(hits: Iterable[tuple[str, recognition.Hit]]) -> list[Match]:
-    """`hits` come nearest first, and so do the matches."""
-    nearest: dict[str, Match] = {}
-    for photo, hit in hits:
-        nearest.setdefault(photo, Match(photo, hit.tier, hit.distance))
-    return list(nearest.values())
+        found.selfies[path.stem] = selfie
+        found.results[path.stem] = found.rows.search(selfie)
+        found.matches[path.stem] = found.rows.matches(found.results[path.stem])
