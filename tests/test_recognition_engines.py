@@ -121,6 +121,34 @@ print(round(float(numpy.linalg.norm(face.embedding)), 4), recognition.find_faces
     assert output_of(program).splitlines() == ["centerface-onnx+DeepID@1 (160,) float32", "1.0 []"]
 
 
+def test_facenet512_is_loaded_from_its_weight_file_and_runs_the_same_journey(tmp_path: Path) -> None:
+    """By DeepFace's own loading code, on TensorFlow, from a file of the right shape that is made here."""
+    program = f"""
+import os, warnings
+os.environ["DEEPFACE_HOME"], os.environ["TF_USE_LEGACY_KERAS"] = {str(tmp_path)!r}, "1"
+from django.conf import settings
+settings.PIXORA_FACE_MODEL = "Facenet512"
+import numpy, recognition, skimage.data
+from recognition import registry, weights
+warnings.simplefilter("ignore")
+from deepface.models.facial_recognition.tf import Facenet
+weights.folder().mkdir(parents=True)
+made = Facenet.InceptionResNetV1(dimension=512)
+made.save_weights(str(weights.folder() / "facenet512_weights.h5"))
+(face,) = recognition.find_faces(skimage.data.astronaut())
+selfie = recognition.embed_selfie(skimage.data.astronaut())
+loaded = registry.model("Facenet512").model
+print(all(map(numpy.array_equal, made.get_weights(), loaded.get_weights())))
+print(recognition.engine().name, face.embedding.shape, face.embedding.dtype, round(float(face.embedding.std()), 2) > 0)
+print([hit.tier for hit in recognition.match(selfie.embedding, face.embedding[None]).hits])
+"""
+    try:
+        lines = output_of(program).splitlines()
+    finally:
+        (tmp_path / ".deepface" / "weights" / "facenet512_weights.h5").unlink()  # 94 MB
+    assert lines == ["True", "centerface-onnx+Facenet512@1 (512,) float32 True", "['sure']"]
+
+
 @pytest.mark.parametrize("setting", ["PIXORA_DETECTOR", "PIXORA_FACE_MODEL"])
 def test_an_unknown_name_is_refused_with_those_that_are_known(setting: str, settings: Settings) -> None:
     setattr(settings, setting, "yolo99")
