@@ -1,6 +1,7 @@
 """The engine on the command line: match_folder, evaluate_faces, face_models."""
 
 import json
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from rich.console import Console
 
 import recognition
 from galleries.management.commands.match_folder import search_folder
-from galleries.management.labelled import read_labels, score
+from galleries.management.labelled import numbered, read_labels, score, with_feedback
 from recognition import Pixels
 from tests.pictures import faceless, jpeg, portrait
 from tests.test_recognition import head, strangers, turned
@@ -219,11 +220,21 @@ def test_guests_of_a_real_event_are_found(photos_dir: Path) -> None:
 
     sure = score(searched.matches, labels, {"sure"})
     both = score(searched.matches, labels, {"sure", "maybe"})
-    assert sure.found / (sure.found + sure.missed) >= 0.87
-    assert sure.found / (sure.found + sure.wrong) >= 0.98
-    assert both.found / (both.found + both.missed) >= 0.94
-    assert both.found / (both.found + both.wrong) >= 0.75
+    assert sure.recall >= 0.95
+    assert sure.precision >= 0.99
+    assert sure.perfect >= 0.75 * sure.guests
+    assert both.recall >= 0.98
+    assert both.precision >= 0.82
     assert set(searched.skipped) == {"broken_truncated.jpg", "broken_not_an_image.jpg"}
+
+    told = with_feedback(searched, labels)
+    assert score(told, labels, {"sure"}).recall > sure.recall
+    assert score(told, labels, {"sure"}).precision >= sure.precision
+
+    selfies, people = numbered(searched, labels)
+    proposed = recognition.calibrate(selfies, searched.rows.vectors, people)
+    in_use = recognition.engine().thresholds
+    assert asdict(proposed) == pytest.approx(asdict(in_use), abs=0.02)
 
 
 def test_detectors_and_models_are_listed_with_what_is_known_of_them(settings: Settings) -> None:

@@ -33,7 +33,7 @@ def with_sunglasses(pixels: Pixels, eyes: list[tuple[int, int]], lens: tuple[int
     worn = pixels.copy()
     for eye in eyes:
         cv2.ellipse(worn, eye, lens, 0, 0, 360, (18, 18, 20), -1, cv2.LINE_AA)
-    cv2.line(worn, *eyes, (18, 18, 20), max(2, lens[1] // 3), cv2.LINE_AA)
+    cv2.line(worn, eyes[0], eyes[1], (18, 18, 20), max(2, lens[1] // 3), cv2.LINE_AA)
     return worn
 
 
