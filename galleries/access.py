@@ -197,7 +197,7 @@ def visit_of(viewer: Viewer, link: Link) -> Visit | None:
 
 
 def browsing_visit(viewer: Viewer, album_id: uuid.UUID) -> Visit | None:
-    """The visit by which the viewer may look through a whole album; one that lets them download before one that does not."""
+    """The visit by which the viewer may look through a whole album, one with downloads before one without."""
     visits = _visits(viewer).filter(link__album=album_id, link__can_browse=True).select_related("link__album")
     return visits.order_by("-link__can_download", "pk").first()
 

@@ -338,9 +338,13 @@ def _bare_environment() -> dict[str, str]:
     return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-_FAULTS: Final[dict[int, str]] = {signal.SIGXCPU: "time", signal.SIGKILL: "memory"} | dict.fromkeys(
-    (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS), "crash"
-)
+_FAULTS: Final[dict[int, str]] = {
+    **dict.fromkeys(
+        (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS), "crash"
+    ),
+    signal.SIGXCPU: "time",
+    signal.SIGKILL: "memory",
+}
 
 
 def _verdict_of(child: subprocess.CompletedProcess[bytes]) -> Decoded:

@@ -242,7 +242,7 @@ class SelfieAnswerSerializer(serializers.Serializer[Any]):
 class FoundPhotoSerializer(GuestPhotoSerializer):
     tier = serializers.ChoiceField(Match.Tier.choices)
 
-    def to_representation(self, match: Match) -> dict[str, Any]:
+    def to_representation(self, match: Match) -> dict[str, Any]:  # type: ignore[override]
         return super().to_representation(match.photo) | {"tier": match.shown_tier}
 
 

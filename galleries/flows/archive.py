@@ -33,7 +33,7 @@ def _freeze(
     allowed = photos.filter(pk__in=access.downloadable_by(viewer).values("pk")).exclude(original_key="")
     if photo_ids is not None:
         allowed = allowed.filter(pk__in=photo_ids)
-    chosen = list(allowed.by_moment().order_by("moment", "name", "pk"))
+    chosen = list(allowed.in_order())
     if not chosen or (photo_ids is not None and len(chosen) < len(set(photo_ids))):
         raise Refusal("nothing_to_download", "Choose photos that you can download; none, or not all of these are.")
     entries = _entries(chosen, size)

@@ -37,6 +37,10 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
     def by_moment(self) -> Self:
         return self.annotate(moment=Coalesce("taken_at", "received_at"))
 
+    def in_order(self) -> Self:
+        """As they were taken; those of one moment by name."""
+        return self.by_moment().order_by("moment", "name", "pk")
+
     def claim(self) -> "Photo | None":
         """The next due photo of the album that has waited longest for its turn."""
         waiting = Album.objects.filter(Exists(Photo.objects.due().filter(album=OuterRef("pk"))))
