@@ -123,7 +123,7 @@ print(sorted({HEAVY!r} & {{name.split(".")[0] for name in sys.modules}}))
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
-        cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=True,
+        cwd=ROOT, env=environment(tmp_path, PIXORA_DEBUG="1"), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-3:] == ["200", "401", "[]"]
 

@@ -68,6 +68,7 @@ def show_in_readme(page: Page, name: str) -> None:
     if os.environ.get("PIXORA_README_SHOTS") == "1":
         README_SHOTS.mkdir(parents=True, exist_ok=True)
         page.wait_for_load_state("networkidle")
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=README_SHOTS / f"{name}.jpg", type="jpeg", quality=82)
         assert (README_SHOTS / f"{name}.jpg").stat().st_size < 300_000
 
@@ -83,7 +84,7 @@ def event_folder(folder: Path) -> Path:
         place = folder / "ceremony" if number % 2 else folder
         lit.resize((crop.width * 2, crop.height * 2)).save(place / f"portrait-{number}.jpg", quality=90)
     others = [skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket(), skimage.data.hubble_deep_field()]
-    for number, picture in enumerate([*others, skimage.data.retina()]):
+    for number, picture in enumerate([*others, skimage.data.stereo_motorcycle()[0]]):
         Image.fromarray(picture).convert("RGB").save(folder / f"scene-{number}.jpg", quality=90)
     (folder / "notes.jpg").write_text("Remember the batteries.")
     return folder
