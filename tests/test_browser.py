@@ -59,6 +59,7 @@ def show(page: Page, name: str) -> None:
     for viewport in (PHONE, DESK):
         page.set_viewport_size(viewport)  # type: ignore[arg-type]
         page.wait_for_load_state("networkidle")
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=SHOTS / f"{name}-{viewport['width']}.png")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
     page.set_viewport_size(before)  # type: ignore[arg-type]

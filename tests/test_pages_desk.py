@@ -152,7 +152,7 @@ def test_the_zip_page_names_size_and_address(desk: Client, album: Album) -> None
     answer = desk.post(path, {"size": "original", "photo": [str(photo.pk)]})
     assert "1 photo in one zip" in text_of(answer)
     assert re.search(
-        r'http-equiv="refresh" content="1; url=http://testserver/api/v1/archives/', answer.content.decode()
+        r'http-equiv="refresh" content="0; url=http://testserver/api/v1/archives/', answer.content.decode()
     )
     refused = desk.post(path, {"size": "huge"})
     assert refused.status_code == 400
