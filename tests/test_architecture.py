@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from tests.running import environment
 
@@ -146,3 +147,7 @@ def test_the_top_level_is_as_fixed() -> None:
 def test_files_are_short_enough_to_read() -> None:
     long = {name: lines for name, path in modules() if (lines := len(path.read_text().splitlines())) > 400}
     assert long == {}
+
+
+def test_the_migrations_make_the_models_as_they_are(db: None) -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
