@@ -76,6 +76,12 @@ def remember_guest(response: HttpResponse, key: str) -> None:
     )
 
 
+def require_user(viewer: Viewer) -> User:
+    if viewer.user is None:
+        raise Refusal("not_authenticated", "Sign in first.", status=401)
+    return viewer.user
+
+
 def require_scope(viewer: Viewer, scope: str) -> None:
     if scope not in viewer.scopes:
         raise Refusal("scope_missing", f"This token lacks the scope “{scope}”.", status=403)

@@ -174,7 +174,8 @@ def test_a_link_is_made_shown_again_changed_and_deleted(album: Album, owner_api:
     again = owner_api.get(f"/api/v1/links/{made['id']}/").json()
     assert again["token"] == made["token"]
     code = owner_api.get(made["qr_svg_url"])
-    assert (code["Content-Type"], code.content[:4]) == ("image/svg+xml", b"<svg")
+    assert code["Content-Type"] == "image/svg+xml"
+    assert b"<svg" in code.content
     stored = Link.objects.get()
     assert made["token"] not in f"{stored.token_hash}{bytes(stored.token_sealed)!r}"
     shared = APIClient().get(f"/api/v1/links/{made['token']}/").json()

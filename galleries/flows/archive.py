@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from galleries import access, archives
@@ -52,7 +53,7 @@ def _entry_name(photo: Photo, size: str) -> str:
     path = f"{photo.folder}/{photo.name}" if photo.folder else photo.name
     if size == Archive.Size.ORIGINAL:
         return path
-    return path.rsplit(".", 1)[0] + photo.preview_key[photo.preview_key.rindex(".") :]
+    return str(PurePosixPath(path).with_suffix(PurePosixPath(photo.preview_key).suffix))
 
 
 def _source(photo: Photo, size: str) -> tuple[int, int, str, list[list[Any]]]:

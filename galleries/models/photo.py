@@ -70,7 +70,7 @@ class Photo(Leased):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="photos")
     name = models.CharField(max_length=255)
-    folder = models.CharField(max_length=500, blank=True, default="")
+    folder = models.CharField(max_length=650, blank=True, default="")
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     crc32 = models.PositiveBigIntegerField()

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -39,9 +38,8 @@ def album_new(request: Request, viewer: Viewer) -> HttpResponseBase:
     form = NewAlbumForm(request.POST or None, instance=Album(owner=viewer.user))
     basis = FaceSearchForm(request.POST or None)
     if form.is_valid() and basis.is_valid():
-        with told_by(basis), transaction.atomic():
-            album = form.save()
-            album_flow.switch_face_search(album, form.cleaned_data["face_search"], by=viewer.user, **basis.cleaned_data)
+        with told_by(basis):
+            album = album_flow.make(viewer, **form.cleaned_data, **basis.cleaned_data)
             return redirect("album", album.pk)
     return render(request, "album_form.html", {"form": form, "basis": basis})
 
@@ -52,7 +50,7 @@ def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponse
     album = access.album_for(viewer, album_id)
     form = AlbumForm(request.POST or None, instance=album)
     if form.is_valid():
-        form.save()
+        album_flow.describe(album, **form.cleaned_data)
         return redirect("album", album.pk)
     return render(request, "album_form.html", {"form": form, "album": access.album_for(viewer, album_id)})
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from galleries import access
 from galleries.access import Viewer
+from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Match, Photo, Selfie
 
@@ -89,6 +90,5 @@ def _uuid(text: str) -> UUID:
 
 def _hide(request: Request, viewer: Viewer, photo_id: UUID) -> HttpResponseBase:
     photo = access.own_photo_for(viewer, photo_id)
-    photo.hidden = request.POST.get("hidden") == "yes"
-    photo.save(update_fields=["hidden"])
+    photo_flow.hide(photo, hidden=request.POST.get("hidden") == "yes")
     return redirect("photo", photo.pk)

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -38,20 +37,15 @@ _TEMPLATES = {
 @page
 def selfie(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
     selfie = access.selfie_for(viewer, selfie_id)
-    state = _state(selfie)
+    state = selfie.state_now
     context: dict[str, Any] = {"selfie": selfie, "album": selfie.album, "link": selfie.link}
     if state == Selfie.State.DONE:
         context |= _result(viewer, selfie, max(1, whole_number(request, "page")))
     elif state == Selfie.State.FAILED:
         context |= {"words": selfie_flow.WORDS[selfie.code]} | selfie_form()
     elif state != Selfie.State.EXPIRED:
-        context |= {"total": selfie_flow.total(selfie)}
+        context |= {"total": selfie_flow.progress(selfie)[1]}
     return render(request, _TEMPLATES[state], context)
-
-
-def _state(selfie: Selfie) -> Selfie.State:
-    """Its photos are shut the moment it runs out, which is before upkeep has noticed."""
-    return Selfie.State.EXPIRED if selfie.expires_at <= timezone.now() else Selfie.State(selfie.state)
 
 
 def _result(viewer: Viewer, selfie: Selfie, page: int = 1) -> dict[str, Any]:
@@ -71,8 +65,8 @@ def _result(viewer: Viewer, selfie: Selfie, page: int = 1) -> dict[str, Any]:
 
 
 def _searched(selfie: Selfie, seen: int) -> dict[str, Any]:
-    """How far the search has come. The total may lag behind for the moment that a photo takes from worker to search."""
-    return {"scanned": selfie.scanned, "total": max(selfie_flow.total(selfie), selfie.scanned), "seen": seen}
+    scanned, total = selfie_flow.progress(selfie)
+    return {"scanned": scanned, "total": total, "seen": seen}
 
 
 @require_safe
@@ -80,13 +74,13 @@ def _searched(selfie: Selfie, seen: int) -> dict[str, Any]:
 def selfie_status(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
     """The part of the page that waits. Once the search is over, the browser is told to load the whole page anew."""
     selfie = access.selfie_for(viewer, selfie_id)
-    state = _state(selfie)
+    state = selfie.state_now
     if state == Selfie.State.DONE and "seen" in request.GET:
         seen = whole_number(request, "seen")
         fresh = max(0, selfie_flow.result(selfie).count() - seen)
         return render(request, "selfie/searched.html", {"selfie": selfie, "fresh": fresh} | _searched(selfie, seen))
     if state in (Selfie.State.QUEUED, Selfie.State.WORKING):
-        return render(request, "selfie/status.html", {"selfie": selfie, "total": selfie_flow.total(selfie)})
+        return render(request, "selfie/status.html", {"selfie": selfie, "total": selfie_flow.progress(selfie)[1]})
     return HttpResponse(headers={"HX-Refresh": "true"})
 
 
