@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(autouse=True)
 def an_empty_store() -> Iterator[None]:
+    assert str(storage.path("originals")).startswith(tempfile.gettempdir()), "these are somebody's photos"
     yield
     for folder in ("originals", "renditions", "selfies"):
         shutil.rmtree(storage.path(folder), ignore_errors=True)

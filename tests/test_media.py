@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from galleries import storage
 from galleries.models import Album, Photo
 from tests import pictures
-from tests.conftest import ready_photo
+from tests.conftest import browser_of, ready_photo
 
 VARIANTS = ("thumb", "preview", "original")
 
@@ -63,6 +64,30 @@ def test_a_photo_without_renditions_has_only_its_original(album: Album, owner_ap
     assert photo.state == "rejected"
     codes = [owner_api.get(f"/api/v1/photos/{photo.pk}/{variant}").status_code for variant in VARIANTS]
     assert codes == [404, 404, 200]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_file_that_is_gone_is_a_404(photo: Photo, owner_api: APIClient, variant: str) -> None:
+    storage.delete(photo.stored_keys())
+    assert owner_api.get(f"/api/v1/photos/{photo.pk}/{variant}").status_code == 404
+
+
+NAVIGATION = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def test_a_person_who_is_sent_to_bytes_reads_a_page_where_there_are_none(photo: Photo, owner_api: APIClient) -> None:
+    address = owner_api.post(f"/api/v1/albums/{photo.album_id}/archives/", {}, format="json").json()["url"]
+    browser = browser_of(photo.album.owner)
+    assert owner_api.delete(f"/api/v1/photos/{photo.pk}/").status_code == 204
+    stale = browser.get(address, headers={"accept": NAVIGATION})
+    assert (stale.status_code, stale["Content-Type"]) == (410, "text/html; charset=utf-8")
+    assert "Make a new one" in stale.content.decode()
+    assert "Accept" in stale["Vary"]
+    assert stale["Cache-Control"] == "private, no-store"
+    missing = Client().get(f"/api/v1/photos/{photo.pk}/thumb", headers={"accept": NAVIGATION})
+    assert (missing.status_code, missing["Content-Type"]) == (404, "text/html; charset=utf-8")
+    for accept in ("*/*", "application/json", "image/avif,image/webp,*/*"):
+        assert browser.get(address, headers={"accept": accept})["Content-Type"] == "application/problem+json"
 
 
 def test_renditions_carry_nothing_of_the_cameras_notes(album: Album, owner_api: APIClient) -> None:

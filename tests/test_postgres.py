@@ -9,7 +9,14 @@ from django.conf import settings
 
 from tests import services
 
-JOURNEYS = ["test_races.py", "test_leases.py", "test_photo_journey.py", "test_selfie_journey.py", "test_zip_journey.py"]
+JOURNEYS = [
+    "test_races.py",
+    "test_leases.py",
+    "test_photo_journey.py",
+    "test_selfie_journey.py",
+    "test_zip_journey.py",
+    "test_api.py",
+]
 
 
 def test_the_journeys_hold_on_postgresql(tmp_path: Path) -> None:
