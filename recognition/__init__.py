@@ -60,7 +60,7 @@ def load() -> None:
     alignment.predictor_of_five_points()
 
 
-def find_faces(pixels: Pixels) -> list[Face]:
+def find_faces(pixels: Pixels, engine_name: str = "") -> list[Face]:
     """Find and embed all faces of an upright RGB uint8 picture (height, width, 3), the largest first.
 
     The same pixels give the same faces in the same order.
@@ -68,19 +68,19 @@ def find_faces(pixels: Pixels) -> list[Face]:
     from .detection import detect
     from .faces import faces_of
 
-    chosen = engine()
+    chosen = engine(engine_name)
     pixels = _checked(pixels)
     return faces_of(pixels, detect(pixels, chosen.detector), chosen)
 
 
-def embed_selfie(pixels: Pixels) -> Face:
+def embed_selfie(pixels: Pixels, engine_name: str = "") -> Face:
     """Embed the one face that an upright RGB uint8 selfie (height, width, 3) is of; a bystander does not matter.
 
     Raises SelfieRejected, whose `code` is no_face, several_faces, face_too_small or face_blurred.
     """
     from .selfies import face_of_selfie
 
-    return face_of_selfie(_checked(pixels), engine())
+    return face_of_selfie(_checked(pixels), engine(engine_name))
 
 
 def match(
@@ -90,6 +90,7 @@ def match(
     weak: NDArray[np.bool_] | None = None,
     confirmed: Sequence[int] = (),
     refused: Sequence[int] = (),
+    engine_name: str = "",
 ) -> SearchResult:
     """Search `vectors` (n, d), of this engine and unit length, for the person of `query` (d,) or (k, d).
 
@@ -99,7 +100,7 @@ def match(
     """
     from .matching import search
 
-    return search(query, vectors, engine().thresholds, weak=weak, confirmed=confirmed, refused=refused)
+    return search(query, vectors, engine(engine_name).thresholds, weak=weak, confirmed=confirmed, refused=refused)
 
 
 def _checked(pixels: Pixels) -> Pixels:
