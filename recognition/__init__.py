@@ -37,24 +37,24 @@ __all__ = [
 ]
 
 
-def engine() -> Engine:
-    """Give the engine that the settings PIXORA_DETECTOR and PIXORA_FACE_MODEL name, and what is known of it.
+def engine(name: str = "") -> Engine:
+    """Give the engine of that name, else the one that the settings choose, and what is known of it.
 
-    Raises UnknownEngine.
+    The functions here take `engine_name` the same way. Raises UnknownEngine.
     """
     from . import engines
 
-    return engines.configured()
+    return engines.named(name) if name else engines.configured()
 
 
-def load() -> None:
+def load(engine_name: str = "") -> None:
     """Load both models in this process, once: about 0.5 s with the default engine. The first search needs no more.
 
     Raises UnknownEngine and WeightsMissing.
     """
-    from . import alignment, engines, registry
+    from . import alignment, registry
 
-    chosen = engines.configured()
+    chosen = engine(engine_name)
     registry.detector(chosen.detector)
     registry.model(chosen.model)
     alignment.predictor_of_five_points()

@@ -46,8 +46,8 @@ def switch_face_search(
         detail = "Say on which legal basis faces may be searched, and attest it."
         raise Refusal("legal_basis_required", detail)
     album.face_search = on
-    album.engine = recognition.engine().name if on else ""
-    album.save(update_fields=["face_search", "engine"])
+    album.engine, album.next_engine = (recognition.engine().name if on else ""), ""
+    album.save(update_fields=["face_search", "engine", "next_engine"])
     if on:
         LegalBasis.objects.create(album=album, basis=basis, attested_by=by)
         hopeless = [Photo.State.REJECTED, Photo.State.QUARANTINED]

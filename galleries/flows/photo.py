@@ -172,8 +172,8 @@ def hide(photo: Photo, *, hidden: bool) -> None:
 @shared_task
 def work() -> None:
     """One ring: take the next due photo, whichever album's turn it is; and ring first, for there may be more."""
-    if Photo.objects.due().exclude(wanted_engine="").exists():
-        recognition.load()
+    if wanted := Photo.objects.due().exclude(wanted_engine="").values_list("wanted_engine", flat=True)[:1]:
+        recognition.load(_usable(wanted[0]))
     if photo := Photo.objects.claim():
         ring(work)
         examine(photo)
@@ -207,8 +207,16 @@ def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode if photo.attempts == 1 else images.decode_apart
     pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
-    engine = recognition.engine().name if photo.wanted_engine else ""
-    return Examined(images.render(pixels), engine, recognition.find_faces(pixels) if engine else [])
+    engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
+    return Examined(images.render(pixels), engine, recognition.find_faces(pixels, engine) if engine else [])
+
+
+def _usable(engine: str) -> str:
+    """The engine of that name, or the one of the settings where the code of that one is gone."""
+    try:
+        return recognition.engine(engine).name
+    except recognition.UnknownEngine:
+        return recognition.engine().name
 
 
 def _keep(photo: Photo, examined: Examined) -> None:

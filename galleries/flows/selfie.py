@@ -191,22 +191,29 @@ def search(selfie: Selfie) -> None:
 
 
 def _find(selfie: Selfie) -> Found:
-    engine = recognition.engine().name
+    engine = selfie.album.engine
     if selfie.attempts > MAX_ATTEMPTS:
         raise Unsearchable("search_failed")
-    if selfie.album.engine != engine or (selfie.vectors is not None and selfie.engine != engine):
+    if not _is_known(engine) or (selfie.vectors is not None and selfie.engine != engine):
         raise Unsearchable("engine_changed")
     query = _query(selfie)
     blocks = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=engine, photo__state=Photo.State.READY)
     fetched = list(blocks.values_list("pk", "photo_id", "count", "vectors", "weak"))
     rows, vectors, weak = stack(block[1:] for block in fetched)
     confirmed, refused = _judged_rows(selfie, rows)
-    result = recognition.match(query, vectors, weak=weak, confirmed=confirmed, refused=refused)
+    result = recognition.match(query, vectors, weak=weak, confirmed=confirmed, refused=refused, engine_name=engine)
     best: dict[uuid.UUID, tuple[int, recognition.Hit]] = {}
     for hit in result.hits:
         photo, ordinal = rows[hit.row]
         best.setdefault(photo, (ordinal, hit))
     return Found(query[0], result.centre, {block[0] for block in fetched}, _matches(selfie, engine, best))
+
+
+def _is_known(engine: str) -> bool:
+    try:
+        return bool(recognition.engine(engine))
+    except recognition.UnknownEngine:
+        return False
 
 
 def _query(selfie: Selfie) -> Vector:
@@ -215,7 +222,7 @@ def _query(selfie: Selfie) -> Vector:
         return _kept(selfie)[:1]
     decode = images.decode if selfie.attempts == 1 else images.decode_apart
     pixels = decode(storage.path(selfie.scratch_key), images.DECODE_EDGE).pixels
-    return recognition.embed_selfie(pixels).embedding[np.newaxis]
+    return recognition.embed_selfie(pixels, selfie.album.engine).embedding[np.newaxis]
 
 
 def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recognition.Hit]]) -> list[Match]:
@@ -232,18 +239,28 @@ def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recog
 def _judged_rows(selfie: Selfie, rows: list[tuple[uuid.UUID, int]]) -> tuple[list[int], list[int]]:
     """The rows of the faces that this guest called "me" and "not me" in this album, found again by their boxes."""
     judged = Match.objects.filter(selfie__guest=selfie.guest_id, selfie__album=selfie.album_id).exclude(verdict="")
-    faces = Face.objects.filter(photo__in=judged.values("photo"), engine=selfie.album.engine)
-    by_photo: dict[uuid.UUID, list[Face]] = defaultdict(list)
-    for face in faces:
-        by_photo[face.photo_id].append(face)
+    by_photo = faces_by_photo(Face.objects.filter(photo__in=judged.values("photo"), engine=selfie.album.engine))
     row_of = {place: row for row, place in enumerate(rows)}
     said: dict[str, list[int]] = {Match.Verdict.ME: [], Match.Verdict.NOT_ME: []}
     for match in judged:
-        same = max(by_photo[match.photo_id], key=lambda face: _overlap(face, match), default=None)
-        row = row_of.get((match.photo_id, same.ordinal)) if same and _overlap(same, match) else None
+        same = same_face(by_photo[match.photo_id], match)
+        row = row_of.get((match.photo_id, same.ordinal)) if same else None
         if row is not None:
             said[match.verdict].append(row)
     return said[Match.Verdict.ME], said[Match.Verdict.NOT_ME]
+
+
+def faces_by_photo(faces: QuerySet[Face]) -> dict[uuid.UUID, list[Face]]:
+    found: dict[uuid.UUID, list[Face]] = defaultdict(list)
+    for face in faces:
+        found[face.photo_id].append(face)
+    return found
+
+
+def same_face(faces: list[Face], match: Match) -> Face | None:
+    """The face that lies where the match's does, whichever engine found either."""
+    nearest = max(faces, key=lambda face: _overlap(face, match), default=None)
+    return nearest if nearest and _overlap(nearest, match) else None
 
 
 def _overlap(a: Face | Match, b: Face | Match) -> float:
@@ -341,7 +358,7 @@ def _near(selfie: Selfie, vectors: Vector) -> bool:
         return False
     cosine = float((vectors @ _kept(selfie).T).max())
     # Of unit vectors: distance squared = 2 - 2 cosine.
-    return 2 - 2 * cosine <= recognition.engine().thresholds.maybe ** 2
+    return 2 - 2 * cosine <= recognition.engine(selfie.engine).thresholds.maybe ** 2
 
 
 def _kept(selfie: Selfie) -> Vector:

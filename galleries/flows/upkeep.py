@@ -10,10 +10,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
-from galleries.models import Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
+from galleries.models import Album, Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
 from galleries.models.lease import from_now
 
-from . import photo, selfie
+from . import photo, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ ENDED_DAYS = 30
 @shared_task
 def sweep() -> None:
     """Each duty by itself: one that fails is logged and tried again in 15 seconds, and holds up no other."""
-    for duty in (ring_for_due, announce_left, erase_left, erase_scratch, end_selfies, drop_old):
+    for duty in (ring_for_due, announce_left, advance_albums, erase_left, erase_scratch, end_selfies, drop_old):
         _carry_out(duty)
 
 
@@ -52,6 +52,11 @@ def announce_left() -> None:
     left = EmbeddingBlock.objects.filter(announced=False, created_at__lt=from_now(-LEFT_SECONDS))
     for album, engine in left.values_list("album", "engine").distinct():
         selfie.announce(album, engine)
+
+
+def advance_albums() -> None:
+    for album in Album.objects.exclude(next_engine=""):
+        reindex.advance(album)
 
 
 def erase_left() -> None:

@@ -36,6 +36,8 @@ class Album(models.Model):
     face_search = models.BooleanField(_("face search"), default=False)
     # The engine whose vectors answer searches; "" until face search is first switched on.
     engine = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # The engine that the album is moving to, while it does.
+    next_engine = models.CharField(max_length=64, blank=True, default="", editable=False)
     # Files that came again: they have no row of their own, but progress must add up.
     duplicates = models.PositiveIntegerField(default=0, editable=False)
     # When a worker last took a photo from here, so that albums are served in turn.
