@@ -238,6 +238,7 @@ FILE_UPLOAD_HANDLERS = ["galleries.uploads.IncomingHandler"]
 PIXORA_DETECTOR = env.text("PIXORA_DETECTOR", "centerface-onnx")
 PIXORA_FACE_MODEL = env.text("PIXORA_FACE_MODEL", "dlib-onnx")
 PIXORA_ENGINE_THREADS = env.whole_number("PIXORA_ENGINE_THREADS", 1, least=1)
+PIXORA_INDEX_MEGABYTES = env.whole_number("PIXORA_INDEX_MEGABYTES", 256)
 PIXORA_SELFIE_DAYS = env.whole_number("PIXORA_SELFIE_DAYS", 30, least=1)
 PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
 

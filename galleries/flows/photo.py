@@ -194,7 +194,7 @@ def examine(photo: Photo) -> None:
     try:
         _keep(photo, _look_at(photo))
     except images.ImageRejected as rejected:
-        _settle(photo, state=Photo.State.REJECTED, code=rejected.code, detail=rejected.detail)
+        _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
     except images.DecoderFault as fault:
         _strike(photo, fault)
     except Exception:
@@ -252,6 +252,8 @@ def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
 
 def _replace_faces(photo: Photo, engine: str, faces: list[recognition.Face]) -> None:
     Face.objects.filter(photo=photo, engine=engine).delete()
+    # A block's id stands for its vectors: search_index.py knows by it what it has read.
+    EmbeddingBlock.objects.filter(photo=photo, engine=engine).delete()
     Face.objects.bulk_create(
         Face(
             photo=photo,
@@ -266,20 +268,30 @@ def _replace_faces(photo: Photo, engine: str, faces: list[recognition.Face]) -> 
         )
         for ordinal, face in enumerate(faces)
     )
-    block = {
-        "album_id": photo.album_id,
-        "count": len(faces),
-        "vectors": b"".join(np.ascontiguousarray(face.embedding, dtype="<f4").tobytes() for face in faces),
-        "weak": bytes(face.weak for face in faces),
-        "announced": False,
-    }
-    EmbeddingBlock.objects.update_or_create(photo=photo, engine=engine, defaults=block)
+    EmbeddingBlock.objects.create(
+        photo=photo,
+        album_id=photo.album_id,
+        engine=engine,
+        count=len(faces),
+        vectors=b"".join(np.ascontiguousarray(face.embedding, dtype="<f4").tobytes() for face in faces),
+        weak=bytes(face.weak for face in faces),
+    )
     Photo.objects.filter(pk=photo.pk).update(face_count=len(faces))
 
 
-def _settle(photo: Photo, **changes: Any) -> None:
-    if not Photo.objects.release(photo, **changes):
+def _settle(photo: Photo, **changes: Any) -> bool:
+    settled = Photo.objects.release(photo, **changes)
+    if not settled:
         logger.info("Photo %s: the lease went elsewhere, this result is dropped.", photo.pk)
+    return settled
+
+
+@transaction.atomic
+def _set_aside(photo: Photo, state: Photo.State, code: str, detail: str, **changes: Any) -> None:
+    """What an earlier engine saw in it goes too: only photos that are ready have vectors."""
+    if _settle(photo, state=state, code=code, detail=detail, **changes):
+        Face.objects.filter(photo=photo).delete()
+        EmbeddingBlock.objects.filter(photo=photo).delete()
 
 
 def _strike(photo: Photo, fault: images.DecoderFault) -> None:
@@ -293,8 +305,10 @@ def _strike(photo: Photo, fault: images.DecoderFault) -> None:
 def _quarantine(photo: Photo, code: str, detail: str) -> None:
     """A photo that was ready stays so, with the faces it had: its guests shall not lose it."""
     logger.warning("Photo %s is given up: %s.", photo.pk, code)
-    state = Photo.State.READY if photo.state == Photo.State.READY else Photo.State.QUARANTINED
-    _settle(photo, state=state, code=code, detail=detail, wanted_engine="")
+    if photo.state == Photo.State.READY:
+        _settle(photo, code=code, detail=detail, wanted_engine="")
+    else:
+        _set_aside(photo, Photo.State.QUARANTINED, code, detail, wanted_engine="")
 
 
 def _resting_state(photo: Photo) -> str:

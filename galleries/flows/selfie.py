@@ -29,8 +29,9 @@ from galleries.models.photo import stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import visit
+from . import search_index, visit
 from .doorbell import ring
+from .search_index import SearchIndex
 
 logger = logging.getLogger(__name__)
 
@@ -197,16 +198,14 @@ def _find(selfie: Selfie) -> Found:
     if not _is_known(engine) or (selfie.vectors is not None and selfie.engine != engine):
         raise Unsearchable("engine_changed")
     query = _query(selfie)
-    blocks = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=engine, photo__state=Photo.State.READY)
-    fetched = list(blocks.values_list("pk", "photo_id", "count", "vectors", "weak"))
-    rows, vectors, weak = stack(block[1:] for block in fetched)
-    confirmed, refused = _judged_rows(selfie, rows)
-    result = recognition.match(query, vectors, weak=weak, confirmed=confirmed, refused=refused, engine_name=engine)
+    index = search_index.of(selfie.album, recognition.engine(engine))
+    said = dict(zip(("confirmed", "refused"), _judged_rows(selfie, index), strict=True))
+    result = recognition.match(query, index.vectors, weak=index.weak, engine_name=engine, **said)
     best: dict[uuid.UUID, tuple[int, recognition.Hit]] = {}
     for hit in result.hits:
-        photo, ordinal = rows[hit.row]
+        photo, ordinal = index.place(hit.row)
         best.setdefault(photo, (ordinal, hit))
-    return Found(query[0], result.centre, {block[0] for block in fetched}, _matches(selfie, engine, best))
+    return Found(query[0], result.centre, set(index.blocks), _matches(selfie, engine, best))
 
 
 def _is_known(engine: str) -> bool:
@@ -236,15 +235,14 @@ def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recog
     return matches
 
 
-def _judged_rows(selfie: Selfie, rows: list[tuple[uuid.UUID, int]]) -> tuple[list[int], list[int]]:
+def _judged_rows(selfie: Selfie, index: SearchIndex) -> tuple[list[int], list[int]]:
     """The rows of the faces that this guest called "me" and "not me" in this album, found again by their boxes."""
     judged = Match.objects.filter(selfie__guest=selfie.guest_id, selfie__album=selfie.album_id).exclude(verdict="")
     by_photo = faces_by_photo(Face.objects.filter(photo__in=judged.values("photo"), engine=selfie.album.engine))
-    row_of = {place: row for row, place in enumerate(rows)}
     said: dict[str, list[int]] = {Match.Verdict.ME: [], Match.Verdict.NOT_ME: []}
     for match in judged:
         same = same_face(by_photo[match.photo_id], match)
-        row = row_of.get((match.photo_id, same.ordinal)) if same else None
+        row = index.row(match.photo_id, same.ordinal) if same else None
         if row is not None:
             said[match.verdict].append(row)
     return said[Match.Verdict.ME], said[Match.Verdict.NOT_ME]
