@@ -34,8 +34,8 @@ from galleries.names import clean_folder, clean_name
 
 __all__ = [
     "DECODE_EDGE", "PREVIEW_EDGE", "RENDITION_TYPE", "THUMB_EDGE", "Decoded", "DecoderFault", "Facts", "ImageRejected",
-    "Pixels", "Renditions", "clean_folder", "clean_name", "decode", "decode_apart", "file_too_large", "inspect",
-    "render",
+    "Pixels", "Renditions", "clean_folder", "clean_name", "decode", "decode_apart", "encode", "file_too_large",
+    "inspect", "render",
 ]  # fmt: skip
 
 Pixels = NDArray[np.uint8]
@@ -161,6 +161,11 @@ def render(pixels: Pixels) -> Renditions:
     thumb = _scaled(image, THUMB_EDGE)
     red, green, blue = np.asarray(thumb).reshape(-1, 3).mean(axis=0).round().astype(int)
     return Renditions(_encoded(thumb), _encoded(_scaled(image, PREVIEW_EDGE)), f"#{red:02x}{green:02x}{blue:02x}")
+
+
+def encode(pixels: Pixels) -> bytes:
+    """RGB pixels, (H, W, 3) np.uint8, as renditions are encoded, at their own size."""
+    return _encoded(Image.fromarray(pixels))
 
 
 def _limits() -> Limits:

@@ -43,14 +43,14 @@ def detect(pixels: Pixels, detector: str) -> list[Region]:
     """Find all faces of an RGB picture, the largest first, on a copy of at most 960 px."""
     if min(pixels.shape[:2]) < SMALLEST_EDGE:
         return []
-    scaled, factor = _scaled_down(pixels)
+    scaled, factor = scaled_down(pixels)
     bgr = np.ascontiguousarray(scaled[:, :, ::-1])
     found = (_region(area, factor) for area in registry.detector(detector).detect_faces(bgr))
     inside = (region for region in found if _is_inside(region, pixels))
     return sorted(inside, key=lambda region: (-region.width * region.height, region.x, region.y))
 
 
-def _scaled_down(pixels: Pixels) -> tuple[Pixels, float]:
+def scaled_down(pixels: Pixels) -> tuple[Pixels, float]:
     """Give the picture for detection, and by what to multiply its coordinates."""
     import cv2
 
@@ -129,7 +129,7 @@ class CenterFaceOnnx:
         """Give (x, y, width, height), score and five points (5, 2) of each face."""
         import cv2
 
-        maps = self.session.run(None, {"input.1": self._input(img)})
+        maps = self.session.run(None, {"input.1": self.input_of(img)})
         heat, scale, offset, landmarks = (values[0] for values in maps)
         rows, columns = np.nonzero(heat[0] > self.SCORE)
         scores = heat[0, rows, columns]
@@ -144,7 +144,7 @@ class CenterFaceOnnx:
         return [(boxes[face].tolist(), float(scores[face]), points[face]) for face in kept]
 
     @staticmethod
-    def _input(img: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def input_of(img: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give (1, 3, height, width) float32 RGB, black to the right and below up to multiples of 32."""
         height, width = img.shape[:2]
         padded = np.zeros((1, 3, math.ceil(height / 32) * 32, math.ceil(width / 32) * 32), dtype=np.float32)

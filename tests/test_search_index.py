@@ -29,9 +29,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def empty_memory() -> Iterator[None]:
     """As a worker has it that has just started."""
-    search_index._held.clear()
+    search_index.forget()
     yield
-    search_index._held.clear()
+    search_index.forget()
 
 
 def with_faces(album: Album, faces: int, seed: int) -> Photo:

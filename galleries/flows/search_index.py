@@ -133,6 +133,11 @@ def of(album: Album, engine: recognition.Engine) -> SearchIndex:
     return index
 
 
+def forget() -> None:
+    """Begin as a process that has just started."""
+    _held.clear()
+
+
 def held_bytes() -> int:
     return sum(index.bytes for index in _held.values())
 
