@@ -119,8 +119,8 @@ def _taking_pixels(
     On its own it took a tenth of the net's time.
     """
     weights, biases = next(layers)
-    weights = weights.reshape(len(biases), 3, -1) / 256
-    yield weights, biases - weights.sum(axis=2) @ np.array(MEAN_RGB)
+    scaled = weights.reshape(len(biases), 3, -1) / np.float32(256)
+    yield scaled, biases - scaled.sum(axis=2) @ np.array(MEAN_RGB, dtype=np.float32)
     yield from layers
 
 

@@ -35,6 +35,10 @@ _NAMES = itertools.count()
 def prepare() -> None:
     call_command("migrate", verbosity=0)
     User.objects.create_user(_OWNER)
+    load()
+
+
+def load() -> None:
     recognition.load()
 
 
@@ -43,13 +47,24 @@ def new_album() -> Album:
     return Album.objects.create(owner=owner, title=f"Bench {next(_NAMES)}", face_search=True, engine=engine)
 
 
-def ingest(path: Path) -> float:
+def upload(path: Path) -> None:
+    photo_flow.receive(new_album(), path.name, "", [path.read_bytes()])
+
+
+def work() -> float:
     """What a worker does for one photo: claim, read, decode once, renditions, faces, rows."""
-    photo = photo_flow.receive(new_album(), path.name, "", [path.read_bytes()]).photo
-    taken = seconds_of(photo_flow.work)
-    photo.refresh_from_db()
-    if photo.state != Photo.State.READY:
-        raise RuntimeError(f"{path} came out as {photo.state} {photo.detail}")
+    return seconds_of(photo_flow.work)
+
+
+def require_ready() -> None:
+    if unfinished := Photo.objects.exclude(state=Photo.State.READY).first():
+        raise RuntimeError(f"{unfinished.name} came out as {unfinished.state} {unfinished.detail}")
+
+
+def ingest(path: Path) -> float:
+    upload(path)
+    taken = work()
+    require_ready()
     return taken
 
 

@@ -1,18 +1,18 @@
-"""Two processes that take turns on the same core, so that whatever else the machine does meets both alike."""
+"""Processes that take turns on the same cores, so that whatever else the machine does meets both sides alike."""
 
 import logging
 import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
-# One core, as a worker of `manage.py serve` has.
+# For us: as a worker of `manage.py serve` has, where there is one to a core.
 _ONE_THREAD = dict.fromkeys(
     ("PIXORA_ENGINE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
@@ -21,22 +21,32 @@ _ONE_THREAD = dict.fromkeys(
 class Side:
     """A process that lives as long as the bench, keeps its models loaded and does one thing at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: int | None = None) -> None:
         # Spawned: neither TensorFlow nor ONNX Runtime survives a fork.
-        self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
+        self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin, initargs=(core,))
+
+    def start(self, work: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
+        return self._pool.submit(work, *arguments)
 
     def do(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
-        return self._pool.submit(work, *arguments).result()
+        return self.start(work, *arguments).result()
 
     def end(self) -> None:
         self._pool.shutdown()
 
 
-def _begin() -> None:
+def cores() -> list[int]:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _begin(core: int | None) -> None:
     import django
 
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
     django.setup()
     # There is no Redis behind a bench, and every photo would say that its ring was lost.
     logging.getLogger("galleries.flows.doorbell").disabled = True
@@ -71,8 +81,8 @@ def in_turn(*works: Callable[[], float], rounds: int) -> list[float]:
 
 
 def over_items(items: Sequence[Any], *works: Callable[[Any], float]) -> list[float]:
-    """The mean over the items of what each work gives, item by item in turn; the first item only warms up."""
+    """The median over the items of what each work gives, item by item in turn; the first item warms up before."""
     for work in works:
         work(items[0])
     taken = [[work(item) for work in works] for item in items]
-    return [statistics.fmean(values) for values in zip(*taken, strict=True)]
+    return [statistics.median(values) for values in zip(*taken, strict=True)]

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from galleries.management.benchmarks import ours, pictures, visited
-from galleries.management.benchmarks.sides import Side, in_turn, over_items, own_environment
+from galleries.management.benchmarks.sides import Side, cores, in_turn, over_items, own_environment
 from galleries.management.benchmarks.site import serving
 from recognition import peer
 
@@ -78,16 +78,25 @@ class Bench:
 
     @cached_property
     def us(self) -> Side:
-        side = self._side()
+        side = self._side(cores()[-1])
         side.do(ours.prepare)
         return side
 
     @cached_property
+    def workers(self) -> list[Side]:
+        """One to a core, as `manage.py serve` runs them."""
+        others = [self._side(core) for core in cores()[:-1]]
+        for side in others:
+            side.do(ours.load)
+        return [*others, self.us]
+
+    @cached_property
     def deepface(self) -> Side:
+        """Stock, so it may use all cores, by as many threads as its libraries start."""
         return self._side()
 
-    def _side(self) -> Side:
-        side = Side()
+    def _side(self, core: int | None = None) -> Side:
+        side = Side(core)
         self._stack.callback(side.end)
         return side
 
@@ -107,11 +116,22 @@ class Bench:
         return pictures.selfie(self.folder / "selfie.jpg")
 
     def ingest_vs_deepface(self, name: str) -> Row:
-        taken = over_items(self.photos, lambda path: self.us.do(ours.ingest, path), self._represented)
-        return Row.of_times(name, "s a photo", taken)
+        """Both with all cores: ours by a worker on each, every one with a photo; the peer with the same photos."""
+        count = len(self.workers)
+        groups = [(self.photos * count)[start : start + count] for start in range(0, len(self.photos), count)]
+        taken = over_items(groups, self._ingested, self._represented)
+        return Row.of_times(name, "s a photo", [seconds / count for seconds in taken])
 
-    def _represented(self, path: Path) -> float:
-        return self.deepface.do(peer.represent, path)
+    def _ingested(self, paths: list[Path]) -> float:
+        for path in paths:
+            self.us.do(ours.upload, path)
+        at_work = [worker.start(ours.work) for worker in self.workers]
+        taken = max(each.result() for each in at_work)
+        self.us.do(ours.require_ready)
+        return taken
+
+    def _represented(self, paths: list[Path]) -> float:
+        return sum(self.deepface.do(peer.represent, path) for path in paths)
 
     def ingest_vs_limit(self, name: str) -> Row:
         paths = self.photos if name == "ingest_1600_vs_limit" else self.large_photos
@@ -223,9 +243,7 @@ def table_of(rows: list[Row]) -> Table:
 def machine() -> str:
     """What the figures depend on."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("deepface", "onnxruntime", "numpy", "pillow"))
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {libraries}"
-    )
+    return f"{_processor()}, {len(cores())} cores, {platform.system()}, Python {platform.python_version()}, {libraries}"
 
 
 def _processor() -> str:
