@@ -40,8 +40,7 @@ __all__ = [
 
 Pixels = NDArray[np.uint8]
 
-DECODE_EDGE = 2048
-PREVIEW_EDGE = 2048
+DECODE_EDGE = PREVIEW_EDGE = 2048
 THUMB_EDGE = 480
 # WebP at its default effort took 7 times the CPU of a progressive JPEG for half the bytes.
 RENDITION_TYPE = "image/jpeg"
@@ -347,24 +346,18 @@ def _bare_environment() -> dict[str, str]:
     return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-_FAULTS: Final[dict[int, str]] = {
-    **dict.fromkeys(
-        (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS), "crash"
-    ),
-    signal.SIGXCPU: "time",
-    signal.SIGKILL: "memory",
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS)
+_FAULTS: Final[dict[int, str]] = {signal.SIGXCPU: "time", signal.SIGKILL: "memory"} | {
+    int(crash): "crash" for crash in _CRASHES
 }
 
 
 def _verdict_of(child: subprocess.CompletedProcess[bytes]) -> Decoded:
-    """SIGKILL counts as memory: it is how the kernel ends what takes too much. Another end is our fault or somebody's
-    wish, no strike against the photo.
-    """
+    """SIGKILL counts as memory, for so the kernel ends what takes too much. Another end is no fault of the photo."""
     if reason := _FAULTS.get(-child.returncode):
         raise DecoderFault(reason)
     if child.returncode != 0:
-        words = child.stderr[-2000:].decode(errors="replace")
-        raise RuntimeError(f"the decoder ended with {child.returncode}: {words}")
+        raise RuntimeError(f"the decoder ended with {child.returncode}: {child.stderr[-2000:]!r}")
     header, _, body = child.stdout.partition(b"\n")
     answer = json.loads(header)
     if "rejected" in answer:

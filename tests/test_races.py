@@ -1,7 +1,7 @@
 """Two at once: owners, guests and workers at the same rows. Each test stops one of them in the middle of its work."""
 
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -22,6 +22,10 @@ from tests.conftest import add, ready_photo, search, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BASIS: dict[str, Any] = {"basis": "contract", "attested": True}
+
+
+def out_of_memory(*_: Any) -> NoReturn:
+    raise MemoryError
 
 
 def claimed_photo() -> Photo:
@@ -103,7 +107,7 @@ def test_a_passing_fault_leaves_a_finished_result_alone(
     found = search(link, keep_me_posted="true")
     Selfie.objects.update(wanted=True)
     with monkeypatch.context() as broken:
-        broken.setattr(selfie_flow, "stack", lambda blocks: (_ for _ in ()).throw(MemoryError))
+        broken.setattr(selfie_flow.search_index, "of", out_of_memory)
         selfie_flow.work()
     found.selfie.refresh_from_db()
     assert (found.selfie.state, found.selfie.wanted, found.selfie.matches.count()) == ("done", True, 1)
@@ -120,7 +124,7 @@ def test_a_passing_fault_of_a_first_search_is_tried_again_with_the_same_picture(
     claimed_selfie(link)
     Selfie.objects.update(lease_until=None)
     with monkeypatch.context() as broken:
-        broken.setattr(selfie_flow, "stack", lambda blocks: (_ for _ in ()).throw(MemoryError))
+        broken.setattr(selfie_flow.search_index, "of", out_of_memory)
         selfie_flow.work()
     Selfie.objects.update(lease_until=from_now(-1))
     work_off()
