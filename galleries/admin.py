@@ -10,7 +10,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import transaction
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
@@ -25,6 +25,7 @@ from galleries.models import (
     Album,
     ApiToken,
     Archive,
+    EmbeddingBlock,
     Erasure,
     Face,
     Guest,
@@ -142,22 +143,26 @@ class AlbumAdmin(CountedDeletion):
         (Match, "photo__album"),
         (Archive, "album"),
     ]
-    list_display = ["title", "owner", "event_date", "face_search", "all_photos", "waiting", "set_aside", "created_at"]
-    list_filter = ["face_search", "created_at"]
+    list_display = [
+        "title", "owner", "event_date", "face_search", "moving", "all_photos", "waiting", "set_aside", "created_at",
+    ]  # fmt: skip
+    list_filter = ["face_search", "engine", "next_engine", "created_at"]
     search_fields = ["title", "owner__email", "id"]
     date_hierarchy = "created_at"
     list_select_related = ["owner"]
     autocomplete_fields = ["owner"]
     # Switched on with a legal basis, on the album's own page, by its owner.
-    readonly_fields = ["id", "face_search", "engine", "duplicates", "created_at"]
+    readonly_fields = ["id", "face_search", "engine", "next_engine", "moving", "duplicates", "created_at"]
     inlines = [LegalBasisInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
         waiting = Q(photos__state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
+        moved = EmbeddingBlock.objects.filter(album=OuterRef("pk"), engine=OuterRef("next_engine"))
         return (
             super()
             .get_queryset(request)
             .annotate(
+                photos_moved=Subquery(moved.values("album").annotate(blocks=Count("pk")).values("blocks")),
                 photos_all=Count("photos"),
                 photos_waiting=Count("photos", filter=waiting),
                 photos_aside=Count("photos", filter=Q(photos__state=Photo.State.QUARANTINED)),
@@ -176,6 +181,11 @@ class AlbumAdmin(CountedDeletion):
     def all_photos(self, album: Any) -> str:
         address = reverse("admin:galleries_photo_changelist") + f"?album__id__exact={album.pk}"
         return format_html('<a href="{}">{}</a>', address, album.photos_all)
+
+    @admin.display(description=_("re-indexed"))
+    def moving(self, album: Any) -> str:
+        """How far an album is that moves to another engine."""
+        return f"{album.photos_moved or 0} / {album.photos_all}" if album.next_engine else "-"
 
     @admin.display(description=_("waiting"), ordering="photos_waiting")
     def waiting(self, album: Any) -> int:

@@ -204,3 +204,11 @@ def test_what_people_do_cannot_be_written_by_hand(desk: Client, some_of_all: Non
     address = reverse("admin:galleries_photo_change", args=[photo.pk])
     assert desk.post(address, {"state": "ready", "sha256": "0" * 64}).status_code == 403
     assert desk.get(reverse("admin:galleries_photo_add")).status_code == 403
+
+
+def test_the_list_of_albums_tells_how_far_a_move_to_another_engine_is(desk: Client, searchable: Album) -> None:
+    ready_photo(searchable)
+    ready_photo(searchable, pictures.jpeg(pictures.faceless()), "b.jpg")
+    Album.objects.update(next_engine="another+engine@1")
+    EmbeddingBlock.objects.filter(photo__name="b.jpg").update(engine="another+engine@1")
+    assert "1 / 2" in desk.get(changelist(Album)).content.decode()
