@@ -25,6 +25,10 @@ demo: setup  ## The same, with a small real album and a selfie to try
 test: setup .venv/.dev  ## Sets up all and runs the tests (options: ARGS="-k zip")
 	@$(python) -m pytest -n 2 --dist loadgroup $(ARGS)
 
+.PHONY: bench
+bench: setup .venv/.dev  ## Measures speed as ratios (options: ARGS="--photos DIR --json OUT")
+	@$(python) manage.py bench $(ARGS)
+
 .PHONY: lint
 lint: setup .venv/.dev  ## ruff and mypy
 	@$(python) -m ruff check

@@ -76,6 +76,12 @@ def remember_guest(response: HttpResponse, key: str) -> None:
     )
 
 
+def require_user(viewer: Viewer) -> User:
+    if viewer.user is None:
+        raise Refusal("not_authenticated", "Sign in first.", status=401)
+    return viewer.user
+
+
 def require_scope(viewer: Viewer, scope: str) -> None:
     if scope not in viewer.scopes:
         raise Refusal("scope_missing", f"This token lacks the scope “{scope}”.", status=403)
@@ -197,7 +203,7 @@ def visit_of(viewer: Viewer, link: Link) -> Visit | None:
 
 
 def browsing_visit(viewer: Viewer, album_id: uuid.UUID) -> Visit | None:
-    """The visit by which the viewer may look through a whole album; one that lets them download before one that does not."""
+    """The visit by which the viewer may look through a whole album, one with downloads before one without."""
     visits = _visits(viewer).filter(link__album=album_id, link__can_browse=True).select_related("link__album")
     return visits.order_by("-link__can_download", "pk").first()
 

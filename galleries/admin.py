@@ -1,11 +1,17 @@
-"""The administrator's desk. Rows are looked at and acted on here; faces, vectors and secrets are never shown."""
+"""The administrator's desk. Rows are looked at and acted on here; faces, vectors and secrets are never shown.
 
+Whatever has stored files is deleted by its journey, never by Django's own deletion, which knows rows only.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import Count, Q, QuerySet
+from django.db import transaction
+from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -14,7 +20,22 @@ from django.utils.translation import gettext_lazy as _
 from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
-from galleries.models import Album, ApiToken, Archive, Erasure, Guest, LegalBasis, Link, Match, Photo, Selfie, User
+from galleries.flows import visit as visit_flow
+from galleries.models import (
+    Album,
+    ApiToken,
+    Archive,
+    EmbeddingBlock,
+    Erasure,
+    Face,
+    Guest,
+    LegalBasis,
+    Link,
+    Match,
+    Photo,
+    Selfie,
+    User,
+)
 
 admin.site.site_header = admin.site.site_title = "Pixora"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -30,8 +51,53 @@ class ReadOnly:
         return False
 
 
+class CountedDeletion(admin.ModelAdmin):
+    """Asks before a deletion with numbers: Django's own page would load and list every photo, face and match."""
+
+    # What is deleted along, and where it names the row that is deleted: (model, lookup).
+    goes_along: list[tuple[type[Model], str]] = []
+    _NAMED = 20
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        chosen = objs.order_by().values("pk") if isinstance(objs, QuerySet) else [each.pk for each in objs]
+        count = len(objs) if isinstance(objs, list) else objs.count()
+        names = [str(each) for each in objs[: self._NAMED]] + (["…"] if count > self._NAMED else [])
+        counts, forbidden = {str(self.opts.verbose_name_plural): count}, set()
+        for model, lookup in self.goes_along:
+            if number := model._default_manager.filter(**{f"{lookup}__in": chosen}).count():
+                counts[str(model._meta.verbose_name_plural)] = number
+                if not self._may_delete(request, model):
+                    forbidden.add(str(model._meta.verbose_name))
+        return names, counts, forbidden, []
+
+    def _may_delete(self, request: HttpRequest, model: type[Model]) -> bool:
+        known = self.admin_site.is_registered(model)
+        return not known or self.admin_site.get_model_admin(model).has_delete_permission(request)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_all([obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self.delete_all(queryset)
+
+    def delete_all(self, rows: Iterable[Any]) -> None:
+        """By the journey that deletes their files too."""
+        raise NotImplementedError
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(CountedDeletion, DjangoUserAdmin):
+    goes_along = [
+        (Album, "owner"),
+        (Photo, "album__owner"),
+        (Face, "photo__album__owner"),
+        (Link, "album__owner"),
+        (Selfie, "album__owner"),
+        (Guest, "user"),
+        (ApiToken, "user"),
+    ]
     ordering = ["email"]
     search_fields = ["email", "first_name", "last_name"]
     list_display = ["email", "album_count", "is_active", "is_staff", "date_joined", "last_login"]
@@ -47,6 +113,15 @@ class UserAdmin(DjangoUserAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).annotate(albums_made=Count("albums"))
 
+    @transaction.atomic
+    def delete_all(self, rows: Iterable[User]) -> None:
+        for user in rows:
+            for album in user.albums.all():
+                album_flow.delete(album)
+            for guest in user.guests.all():
+                _erase(guest)
+            user.delete()
+
     @admin.display(description=_("albums"), ordering="albums_made")
     def album_count(self, user: Any) -> int:
         return int(user.albums_made)
@@ -59,40 +134,58 @@ class LegalBasisInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Album)
-class AlbumAdmin(admin.ModelAdmin):
-    list_display = ["title", "owner", "event_date", "face_search", "all_photos", "waiting", "set_aside", "created_at"]
-    list_filter = ["face_search", "created_at"]
+class AlbumAdmin(CountedDeletion):
+    goes_along = [
+        (Photo, "album"),
+        (Face, "photo__album"),
+        (Link, "album"),
+        (Selfie, "album"),
+        (Match, "photo__album"),
+        (Archive, "album"),
+    ]
+    list_display = [
+        "title", "owner", "event_date", "face_search", "moving", "all_photos", "waiting", "set_aside", "created_at",
+    ]  # fmt: skip
+    list_filter = ["face_search", "engine", "next_engine", "created_at"]
     search_fields = ["title", "owner__email", "id"]
     date_hierarchy = "created_at"
     list_select_related = ["owner"]
     autocomplete_fields = ["owner"]
     # Switched on with a legal basis, on the album's own page, by its owner.
-    readonly_fields = ["id", "face_search", "engine", "duplicates", "created_at"]
+    readonly_fields = ["id", "face_search", "engine", "next_engine", "moving", "duplicates", "created_at"]
     inlines = [LegalBasisInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
         waiting = Q(photos__state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
+        moved = EmbeddingBlock.objects.filter(album=OuterRef("pk"), engine=OuterRef("next_engine"))
         return (
             super()
             .get_queryset(request)
             .annotate(
+                photos_moved=Subquery(moved.values("album").annotate(blocks=Count("pk")).values("blocks")),
                 photos_all=Count("photos"),
                 photos_waiting=Count("photos", filter=waiting),
                 photos_aside=Count("photos", filter=Q(photos__state=Photo.State.QUARANTINED)),
             )
         )
 
-    def delete_model(self, request: HttpRequest, obj: Album) -> None:
-        album_flow.delete(obj)
+    def save_model(self, request: HttpRequest, obj: Album, form: ModelForm, change: bool) -> None:
+        """What is not in the form may have changed since it was opened: face search, counts."""
+        obj.save(update_fields=form.changed_data if change else None)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Album]) -> None:
-        for album in queryset:
+    def delete_all(self, rows: Iterable[Album]) -> None:
+        for album in rows:
             album_flow.delete(album)
 
     @admin.display(description=_("photos"), ordering="photos_all")
     def all_photos(self, album: Any) -> str:
         address = reverse("admin:galleries_photo_changelist") + f"?album__id__exact={album.pk}"
         return format_html('<a href="{}">{}</a>', address, album.photos_all)
+
+    @admin.display(description=_("re-indexed"))
+    def moving(self, album: Any) -> str:
+        """How far an album is that moves to another engine."""
+        return f"{album.photos_moved or 0} / {album.photos_all}" if album.next_engine else "-"
 
     @admin.display(description=_("waiting"), ordering="photos_waiting")
     def waiting(self, album: Any) -> int:
@@ -104,7 +197,8 @@ class AlbumAdmin(admin.ModelAdmin):
 
 
 @admin.register(Photo)
-class PhotoAdmin(ReadOnly, admin.ModelAdmin):
+class PhotoAdmin(ReadOnly, CountedDeletion):
+    goes_along = [(Face, "photo"), (Match, "photo")]
     list_display = ["name", "album", "state", "code", "attempts", "strikes", "face_count", "size", "received_at"]
     list_filter = ["state", "code", "hidden", "received_at"]
     search_fields = ["name", "album__title", "album__owner__email", "id", "sha256"]
@@ -118,15 +212,13 @@ class PhotoAdmin(ReadOnly, admin.ModelAdmin):
         count = photo_flow.retry(queryset)
         messages.success(request, _("%(count)s photos will be tried again.") % {"count": count})
 
-    def delete_model(self, request: HttpRequest, obj: Photo) -> None:
-        photo_flow.delete([obj])
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
-        photo_flow.delete(queryset)
+    def delete_all(self, rows: Iterable[Photo]) -> None:
+        photo_flow.delete(rows)
 
 
 @admin.register(Link)
-class LinkAdmin(ReadOnly, admin.ModelAdmin):
+class LinkAdmin(ReadOnly, CountedDeletion):
+    goes_along = [(Selfie, "link"), (Match, "selfie__link"), (Archive, "selfie__link")]
     list_display = ["album", "enabled", "can_browse", "can_download", "expires_at", "uses", "max_uses", "created_at"]
     list_filter = ["enabled", "can_browse", "can_download"]
     search_fields = ["album__title", "album__owner__email", "id"]
@@ -138,9 +230,14 @@ class LinkAdmin(ReadOnly, admin.ModelAdmin):
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
         messages.success(request, _("%(count)s links are off.") % {"count": queryset.update(enabled=False)})
 
+    def delete_all(self, rows: Iterable[Link]) -> None:
+        for link in rows:
+            visit_flow.delete_link(link)
+
 
 @admin.register(Guest)
-class GuestAdmin(ReadOnly, admin.ModelAdmin):
+class GuestAdmin(ReadOnly, CountedDeletion):
+    goes_along = [(Selfie, "guest"), (Match, "selfie__guest"), (Archive, "guest")]
     list_display = ["id", "user", "searches", "created_at"]
     search_fields = ["id", "user__email"]
     list_select_related = ["user"]
@@ -153,9 +250,21 @@ class GuestAdmin(ReadOnly, admin.ModelAdmin):
     def searches(self, guest: Any) -> int:
         return int(guest.selfie_count)
 
+    def delete_all(self, rows: Iterable[Guest]) -> None:
+        for guest in rows:
+            _erase(guest)
+
+
+@transaction.atomic
+def _erase(guest: Guest) -> None:
+    for selfie in guest.selfies.all():
+        selfie_flow.withdraw(selfie)
+    guest.delete()
+
 
 @admin.register(Selfie)
-class SelfieAdmin(ReadOnly, admin.ModelAdmin):
+class SelfieAdmin(ReadOnly, CountedDeletion):
+    goes_along = [(Match, "selfie"), (Archive, "selfie")]
     list_display = ["id", "album", "state", "code", "sure", "maybe", "scanned", "created_at", "expires_at"]
     list_filter = ["state", "code", "keep_me_posted", "created_at"]
     search_fields = ["id", "album__title", "guest__id"]
@@ -174,11 +283,8 @@ class SelfieAdmin(ReadOnly, admin.ModelAdmin):
     def maybe(self, selfie: Any) -> int:
         return int(selfie.maybe_count)
 
-    def delete_model(self, request: HttpRequest, obj: Selfie) -> None:
-        selfie_flow.withdraw(obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Selfie]) -> None:
-        for selfie in queryset:
+    def delete_all(self, rows: Iterable[Selfie]) -> None:
+        for selfie in rows:
             selfie_flow.withdraw(selfie)
 
 
@@ -197,9 +303,12 @@ class ArchiveAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(Erasure)
 class ErasureAdmin(ReadOnly, admin.ModelAdmin):
-    """Files still to be deleted; empty but for moments."""
+    """Files still to be deleted; empty but for moments. Deleting the row would leave them for ever."""
 
     list_display = ["__str__", "created_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(ApiToken)

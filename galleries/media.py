@@ -3,13 +3,21 @@
 Everything is sealed: its own content type, never sniffed, never run as a page, cached by this browser alone.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    StreamingHttpResponse,
+)
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import content_disposition_header, parse_etags
@@ -19,6 +27,7 @@ from galleries.errors import Refusal
 from galleries.images import RENDITION_TYPE
 from galleries.models import Archive, Photo
 
+logger = logging.getLogger(__name__)
 _streams = threading.BoundedSemaphore(settings.PIXORA_ZIP_STREAMS)
 
 
@@ -70,20 +79,29 @@ def archive_address(request: HttpRequest, archive: Archive) -> str:
 def _send_file(
     request: HttpRequest, key: str, content_type: str, etag: str, *, filename: str | None = None
 ) -> HttpResponseBase:
-    """A whole stored file: by nginx where PIXORA_SENDFILE says so, else from here."""
+    """A whole stored file: by nginx where PIXORA_SENDFILE says so, else from here. Raises Http404 if it is gone."""
     if _unchanged(request, etag):
         return _sealed(HttpResponseNotModified(), etag)
     if settings.PIXORA_SENDFILE:
         response: HttpResponseBase = HttpResponse(content_type=content_type)
         response["X-Accel-Redirect"] = f"/protected/{key}"
     else:
-        size = storage.size(key)
+        size = _size(key)
         body = iter(()) if request.method == "HEAD" else storage.open_range(key, 0, size)
         response = StreamingHttpResponse(body, content_type=content_type)
         response["Content-Length"] = str(size)
     if filename:
         response["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"
     return _sealed(response, etag)
+
+
+def _size(key: str) -> int:
+    try:
+        return storage.size(key)
+    except FileNotFoundError as error:
+        # Lost from the disk, or deleted between the row and here.
+        logger.warning("There is no file %s.", key)
+        raise Http404 from error
 
 
 def _sealed(response: HttpResponseBase, etag: str) -> HttpResponseBase:

@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 import time
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -55,23 +56,66 @@ class Received:
         self.path.unlink(missing_ok=True)
 
 
+class Incoming:
+    """A temporary file on the same file system as all keys, hashed while it is written.
+
+    Beyond `limit` bytes nothing is stored any more; the bytes are only counted in `size`. The file goes when nobody
+    holds this object any longer, unless it was handed over by `receive`.
+    """
+
+    def __init__(self, limit: int) -> None:
+        folder = _root() / _INCOMING
+        _make_folder(folder)
+        descriptor, name = tempfile.mkstemp(dir=folder)
+        self.size, self._limit = 0, limit
+        self._sha256, self._crc32 = hashlib.sha256(), 0
+        self._path, self._file = Path(name), os.fdopen(descriptor, "w+b")
+        self.discard = weakref.finalize(self, _close_and_unlink, self._file, self._path)
+
+    def write(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.size > self._limit:
+            self.discard()
+            return
+        self._sha256.update(chunk)
+        self._crc32 = zlib.crc32(chunk, self._crc32)
+        self._file.write(chunk)
+
+    def handed_over(self, limit: int) -> Received:
+        """Raises TooLarge. From now on the file is the caller's."""
+        if self.size > min(limit, self._limit):
+            self.discard()
+            raise TooLarge(f"more than {limit} bytes")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.discard.detach()
+        self._file.close()
+        return Received(self._path, self.size, self._sha256.hexdigest(), self._crc32)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """What was stored, from the start."""
+        self._file.flush()
+        self._file.seek(0)
+        while chunk := self._file.read(CHUNK_BYTES):
+            yield chunk
+
+
 def receive(chunks: Iterable[bytes], *, limit: int) -> Received:
-    """Write `chunks` to a temporary file on the same file system as all keys, hashing on the way, and fsync it.
+    """The bytes in a temporary file, fsynced. An Incoming is handed over as it is; anything else is written first.
 
     Raises TooLarge beyond `limit` bytes; nothing is left behind by any error.
     """
-    folder = _root() / _INCOMING
-    _make_folder(folder)
-    descriptor, name = tempfile.mkstemp(dir=folder)
+    if isinstance(chunks, Incoming):
+        return chunks.handed_over(limit)
+    incoming = Incoming(limit)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            size, sha256, crc32 = _copy_hashing(chunks, file, limit)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Received(Path(name), size, sha256, crc32)
+        for chunk in chunks:
+            incoming.write(chunk)
+            if incoming.size > limit:
+                break
+        return incoming.handed_over(limit)
+    finally:
+        incoming.discard()
 
 
 def adopt(received: Received, key: str) -> None:
@@ -140,6 +184,17 @@ def delete(keys: Iterable[str]) -> None:
         _remove_emptied(folder)
 
 
+def older_than(folder: str, seconds: float) -> list[str]:
+    """The keys directly below `folder` that nothing was written to for so long."""
+    oldest = time.time() - seconds
+    found = []
+    for each in path(folder).glob("*"):
+        with suppress(FileNotFoundError):
+            if each.stat().st_mtime <= oldest:
+                found.append(f"{folder}/{each.name}")
+    return found
+
+
 def sweep_incoming(older_than_seconds: float) -> int:
     """Remove temporary files that nothing was written to for so long; return how many."""
     oldest, removed = time.time() - older_than_seconds, 0
@@ -155,16 +210,10 @@ def _root() -> Path:
     return Path(settings.PIXORA_DATA_DIR) / "media"
 
 
-def _copy_hashing(chunks: Iterable[bytes], file: BinaryIO, limit: int) -> tuple[int, str, int]:
-    total, sha256, crc32 = 0, hashlib.sha256(), 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > limit:
-            raise TooLarge(f"more than {limit} bytes")
-        sha256.update(chunk)
-        crc32 = zlib.crc32(chunk, crc32)
-        file.write(chunk)
-    return total, sha256.hexdigest(), crc32
+def _close_and_unlink(file: BinaryIO, path: Path) -> None:
+    with suppress(OSError):
+        file.close()
+    path.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

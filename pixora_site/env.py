@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,15 +81,19 @@ def secret_key(name: str, file: Path) -> str:
     """The key from the environment, else from `file`, which a first run makes (mode 0600)."""
     if given := text(name):
         return given
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text().strip() or _refuse_empty(file)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(key := secrets.token_urlsafe(50))
-    return key
-
-
-def _refuse_empty(file: Path) -> str:
+    if not file.exists():
+        _make_key(file)
+    if key := file.read_text().strip():
+        return key
     raise ImproperlyConfigured(f"{file} is empty: delete it, and the next start makes a new key; all sign in again.")
+
+
+def _make_key(file: Path) -> None:
+    """Whole from its first moment, and never over another's: processes that start together end with one key."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f"{file.name}.") as made:
+        made.write(secrets.token_urlsafe(50))
+        made.flush()
+        os.fsync(made.fileno())
+        with suppress(FileExistsError):
+            os.link(made.name, file)

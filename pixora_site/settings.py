@@ -16,6 +16,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Where things are
 
 PIXORA_DATA_DIR = env.folder("PIXORA_DATA_DIR", BASE_DIR / "var")
+PIXORA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 PIXORA_PUBLIC_URL = env.public_url("PIXORA_PUBLIC_URL")
 PIXORA_DOWNLOADS_PORT = env.whole_number("PIXORA_DOWNLOADS_PORT", 0)
 PIXORA_SENDFILE = env.flag("PIXORA_SENDFILE", False)
@@ -83,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "galleries.middleware.BodyLimit",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -196,11 +198,11 @@ DEFAULT_FROM_EMAIL = env.text("PIXORA_MAIL_FROM", "Pixora <pixora@localhost>")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "galleries.api.incoming.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["galleries.api.incoming.JsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "galleries.api.pages.CursorPages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -232,12 +234,11 @@ PIXORA_MAX_PIXELS = env.whole_number("PIXORA_MAX_PIXELS", 120_000_000, least=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
-# Where the sweeper looks, so that an upload cut off in a crash does not stay.
-FILE_UPLOAD_TEMP_DIR = PIXORA_DATA_DIR / "media" / "incoming"
-FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+FILE_UPLOAD_HANDLERS = ["galleries.uploads.IncomingHandler"]
 PIXORA_DETECTOR = env.text("PIXORA_DETECTOR", "centerface-onnx")
 PIXORA_FACE_MODEL = env.text("PIXORA_FACE_MODEL", "dlib-onnx")
 PIXORA_ENGINE_THREADS = env.whole_number("PIXORA_ENGINE_THREADS", 1, least=1)
+PIXORA_INDEX_MEGABYTES = env.whole_number("PIXORA_INDEX_MEGABYTES", 256)
 PIXORA_SELFIE_DAYS = env.whole_number("PIXORA_SELFIE_DAYS", 30, least=1)
 PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
 

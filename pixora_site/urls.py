@@ -7,3 +7,4 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("", include("galleries.urls")),
 ]
+handler500 = "galleries.api.problems.server_error"

@@ -38,30 +38,30 @@ __all__ = [
 ]
 
 
-def engine() -> Engine:
-    """Give the engine that the settings PIXORA_DETECTOR and PIXORA_FACE_MODEL name, and what is known of it.
+def engine(name: str = "") -> Engine:
+    """Give the engine of that name, else the one that the settings choose, and what is known of it.
 
-    Raises UnknownEngine.
+    The functions here take `engine_name` the same way. Raises UnknownEngine.
     """
     from . import engines
 
-    return engines.configured()
+    return engines.named(name) if name else engines.configured()
 
 
-def load() -> None:
+def load(engine_name: str = "") -> None:
     """Load both models in this process, once: about 0.5 s with the default engine. The first search needs no more.
 
     Raises UnknownEngine and WeightsMissing.
     """
-    from . import alignment, engines, registry
+    from . import alignment, registry
 
-    chosen = engines.configured()
+    chosen = engine(engine_name)
     registry.detector(chosen.detector)
     registry.model(chosen.model)
     alignment.predictor_of_five_points()
 
 
-def find_faces(pixels: Pixels) -> list[Face]:
+def find_faces(pixels: Pixels, engine_name: str = "") -> list[Face]:
     """Find and embed all faces of an upright RGB uint8 picture (height, width, 3), the largest first.
 
     The same pixels give the same faces in the same order.
@@ -69,19 +69,19 @@ def find_faces(pixels: Pixels) -> list[Face]:
     from .detection import detect
     from .faces import faces_of
 
-    chosen = engine()
+    chosen = engine(engine_name)
     pixels = _checked(pixels)
     return faces_of(pixels, detect(pixels, chosen.detector), chosen)
 
 
-def embed_selfie(pixels: Pixels) -> Face:
+def embed_selfie(pixels: Pixels, engine_name: str = "") -> Face:
     """Embed the one face that an upright RGB uint8 selfie (height, width, 3) is of; a bystander does not matter.
 
     Raises SelfieRejected, whose `code` is no_face, several_faces, face_too_small or face_blurred.
     """
     from .selfies import face_of_selfie
 
-    return face_of_selfie(_checked(pixels), engine())
+    return face_of_selfie(_checked(pixels), engine(engine_name))
 
 
 def match(
@@ -92,6 +92,7 @@ def match(
     photos: NDArray[np.integer[Any]] | None = None,
     confirmed: Sequence[int] = (),
     refused: Sequence[int] = (),
+    engine_name: str = "",
 ) -> SearchResult:
     """Search `vectors` (n, d), of this engine and unit length, for the person of `query` (d,) or (k, d).
 
@@ -102,7 +103,8 @@ def match(
     """
     from .matching import Album, search
 
-    return search(query, Album.of(vectors, weak, photos), engine().thresholds, list(confirmed), list(refused))
+    album, thresholds = Album.of(vectors, weak, photos), engine(engine_name).thresholds
+    return search(query, album, thresholds, list(confirmed), list(refused))
 
 
 def calibrate(selfies: Vectors, vectors: Vectors, people: NDArray[np.integer[Any]]) -> Thresholds:

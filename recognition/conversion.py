@@ -45,11 +45,9 @@ def dlib_resnet(content: bytes) -> bytes:
 
     `content` is dlib_face_recognition_resnet_model_v1.dat, which holds the layers in the order they are run.
     """
-    graph = _Graph(_convolutions(content))
-    maps = graph.node("Cast", "chips", to=FLOAT)
-    maps = graph.node("Sub", maps, graph.constant(np.array(MEAN_RGB)))
-    maps = graph.node("Div", maps, graph.constant(np.array(256.0)))
-    maps = graph.node("Transpose", maps, perm=[0, 3, 1, 2])
+    graph = _Graph(_taking_pixels(_convolutions(content)))
+    maps = graph.node("Transpose", "chips", perm=[0, 3, 1, 2])
+    maps = graph.node("Cast", maps, to=FLOAT)
     maps = graph.node("Relu", graph.convolution(maps, kernel=7, stride=2))
     maps = graph.node("MaxPool", maps, kernel_shape=[3, 3], strides=[2, 2])
     side, channels = 35, 32
@@ -111,6 +109,19 @@ class _Graph:
         model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
         checker.check_model(model)
         return bytes(model.SerializeToString())
+
+
+def _taking_pixels(
+    layers: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]],
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Fold dlib's input layer, (pixel - mean) / 256, into the first convolution, which pads nothing.
+
+    On its own it took a tenth of the net's time.
+    """
+    weights, biases = next(layers)
+    scaled = weights.reshape(len(biases), 3, -1) / np.float32(256)
+    yield scaled, biases - scaled.sum(axis=2) @ np.array(MEAN_RGB, dtype=np.float32)
+    yield from layers
 
 
 def _convolutions(content: bytes) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:

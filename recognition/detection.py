@@ -81,7 +81,7 @@ def square_around(pixels: Pixels, region: Region) -> Pixels:
 
 
 def _detected(pixels: Pixels, detector: str, edge: int) -> list[Region]:
-    scaled, factor = _scaled_down(pixels, edge)
+    scaled, factor = scaled_down(pixels, edge)
     bgr = np.ascontiguousarray(scaled[:, :, ::-1])
     found = (_region(area, factor) for area in registry.detector(detector).detect_faces(bgr))
     return [region for region in found if _is_inside(region, pixels)]
@@ -125,7 +125,7 @@ def _turned_back(found: Region, turn: int, middle: Point, half: float) -> Region
     return Region(x - width / 2, y - height / 2, width, height, found.score, left_eye, right_eye, turn)
 
 
-def _scaled_down(pixels: Pixels, edge: int) -> tuple[Pixels, float]:
+def scaled_down(pixels: Pixels, edge: int = DETECTION_EDGE) -> tuple[Pixels, float]:
     """Give the picture for detection, and by what to multiply its coordinates."""
     import cv2
 
@@ -204,7 +204,7 @@ class CenterFaceOnnx:
         """Give (x, y, width, height), score and five points (5, 2) of each face."""
         import cv2
 
-        maps = self.session.run(None, {"input.1": self._input(img)})
+        maps = self.session.run(None, {"input.1": self.input_of(img)})
         heat, scale, offset, landmarks = (values[0] for values in maps)
         rows, columns = np.nonzero(heat[0] > self.SCORE)
         scores = heat[0, rows, columns]
@@ -219,7 +219,7 @@ class CenterFaceOnnx:
         return [(boxes[face].tolist(), float(scores[face]), points[face]) for face in kept]
 
     @staticmethod
-    def _input(img: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def input_of(img: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give (1, 3, height, width) float32 RGB, black to the right and below up to multiples of 32."""
         height, width = img.shape[:2]
         padded = np.zeros((1, 3, math.ceil(height / 32) * 32, math.ceil(width / 32) * 32), dtype=np.float32)

@@ -42,7 +42,7 @@ class DlibOnnx:
     """dlib's ResNet on ONNX Runtime behind DeepFace's FacialRecognition interface; the same vectors as its `Dlib`."""
 
     def __init__(self) -> None:
-        self.model = registry.session(weights.derive("pixora-dlib-resnet-1.onnx", weights.DLIB_RESNET, dlib_resnet))
+        self.model = registry.session(weights.derive("pixora-dlib-resnet-2.onnx", weights.DLIB_RESNET, dlib_resnet))
         self.model_name = "dlib-onnx"
         self.input_shape = (150, 150)
         self.output_shape = 128

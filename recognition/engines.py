@@ -254,13 +254,29 @@ def configured() -> Engine:
 
     Raises UnknownEngine for a name that is not in the tables above.
     """
-    detector, model = detector_named(settings.PIXORA_DETECTOR), model_named(settings.PIXORA_FACE_MODEL)
+    return _engine(settings.PIXORA_DETECTOR, settings.PIXORA_FACE_MODEL)
+
+
+def named(name: str) -> Engine:
+    """Give the engine of that name, as an album remembers it.
+
+    Raises UnknownEngine, also for an earlier version of an engine: no code here makes such vectors any more.
+    """
+    detector, _, rest = name.partition("+")
+    model, _, version = rest.partition("@")
+    if version != str(VERSION):
+        raise UnknownEngine(f"There is no engine {name!r} here.")
+    return _engine(detector, model)
+
+
+def _engine(detector_name: str, model_name: str) -> Engine:
+    detector, model = detector_named(detector_name), model_named(model_name)
     # Selfies are judged on a chip of dlib's five points, whichever the engine.
     files = {*detector.packaged, *model.packaged, weights.FIVE_POINTS}
     return Engine(
-        name=f"{settings.PIXORA_DETECTOR}+{settings.PIXORA_FACE_MODEL}@{VERSION}",
-        detector=settings.PIXORA_DETECTOR,
-        model=settings.PIXORA_FACE_MODEL,
+        name=f"{detector_name}+{model_name}@{VERSION}",
+        detector=detector_name,
+        model=model_name,
         dimension=model.dimension,
         thresholds=model.thresholds,
         licence=f"{detector.licence}; {model.licence}",

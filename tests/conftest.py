@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from rest_framework.test import APIClient
 
+from galleries import storage
 from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
@@ -32,6 +34,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"Skipped, though PIXORA_REQUIRE_ALL is set: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def an_empty_store() -> Iterator[None]:
+    assert str(storage.path("originals")).startswith(tempfile.gettempdir()), "these are somebody's photos"
+    yield
+    for folder in ("originals", "renditions", "selfies"):
+        shutil.rmtree(storage.path(folder), ignore_errors=True)
 
 
 @pytest.fixture

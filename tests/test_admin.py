@@ -5,15 +5,31 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from galleries import storage
-from galleries.models import Album, EmbeddingBlock, Face, LegalBasis, Link, Match, Photo, User, Visit
+from galleries.models import (
+    Album,
+    EmbeddingBlock,
+    Erasure,
+    Face,
+    Guest,
+    LegalBasis,
+    Link,
+    Match,
+    Photo,
+    Selfie,
+    User,
+    Visit,
+)
 from tests import pictures
-from tests.conftest import add, browser_of, ready_photo, search, work_off
+from tests.conftest import PASSWORD, add, browser_of, ready_photo, search, work_off
+from tests.pages import many_photos, text_of
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "galleries"]
 # Rows of another row, shown with it or, as vectors, to nobody.
@@ -86,6 +102,91 @@ def test_photos_deleted_here_take_their_files_with_them(desk: Client, searchable
     assert not any(storage.exists(key) for key in photo.stored_keys())
 
 
+def waiting_search(link: Link) -> Selfie:
+    """A search whose picture is still on the disk."""
+    selfie = search(link).selfie
+    storage.write(selfie.scratch_key, b"a picture of a face")
+    return selfie
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["selected", "one"])
+@pytest.mark.parametrize("model", [User, Album, Photo, Link, Guest, Selfie], ids=lambda model: model.__name__)
+def test_whatever_is_deleted_here_takes_its_files_with_it(
+    desk: Client, owner: User, searchable: Album, link: Link, model: Any, at_once: bool
+) -> None:
+    photo, selfie = ready_photo(searchable), waiting_search(link)
+    rows = {User: owner, Album: searchable, Photo: photo, Link: link, Guest: selfie.guest, Selfie: selfie}
+    row = rows[model]
+    if at_once:
+        act(desk, model, "delete_selected", [row])
+    else:
+        desk.post(reverse(f"admin:galleries_{model._meta.model_name}_delete", args=[row.pk]), {"post": "yes"})
+    assert not model.objects.filter(pk=row.pk).exists()
+    assert [storage.exists(key) for key in photo.stored_keys()] == [Photo.objects.exists()] * 3
+    assert storage.exists(selfie.scratch_key) == Selfie.objects.exists() == (model is Photo)
+    assert not Erasure.objects.exists()
+
+
+def test_a_deleted_user_takes_their_searches_in_others_albums_along(desk: Client, link: Link) -> None:
+    selfie = waiting_search(link)
+    guest = User.objects.create_user("gina@example.org", PASSWORD)
+    Guest.objects.update(user=guest)
+    act(desk, User, "delete_selected", [guest])
+    assert not Guest.objects.exists()
+    assert not Selfie.objects.exists()
+    assert not storage.exists(selfie.scratch_key)
+
+
+def test_an_erasure_cannot_be_called_off(desk: Client) -> None:
+    storage.write("originals/x/y.jpg", b"x")
+    erasure = Erasure.objects.create(keys=["originals/x/y.jpg"])
+    assert desk.post(reverse("admin:galleries_erasure_delete", args=[erasure.pk]), {"post": "yes"}).status_code == 403
+    assert Erasure.objects.exists()
+
+
+@pytest.mark.parametrize("model", [User, Album, Photo], ids=lambda model: model.__name__)
+def test_asking_before_a_deletion_counts_and_loads_no_rows(
+    desk: Client, owner: User, album: Album, model: Any, django_assert_max_num_queries: Any
+) -> None:
+    many_photos(album, 1_500)
+    one: Any = {User: owner, Album: album, Photo: album.photos.first()}[model]
+    with django_assert_max_num_queries(20):
+        page = desk.get(reverse(f"admin:galleries_{model._meta.model_name}_delete", args=[one.pk]))
+    assert ("Photos: 1500" in text_of(page)) == (model is not Photo)
+    assert "0001.jpg" not in text_of(page)
+    chosen = {"action": "delete_selected", "_selected_action": [str(one.pk)], "select_across": "1"}
+    page = desk.post(changelist(model), chosen)
+    assert "Photos: 1500" in text_of(page)
+    assert text_of(page).count(".jpg") == (20 if model is Photo else 0)
+
+
+def test_deleting_wants_permission_for_what_goes_along(desk: Client, owner: User, album: Album) -> None:
+    add(album, pictures.jpeg(pictures.quadrants()))
+    clerk = User.objects.create_user("carl@example.org", PASSWORD, is_staff=True)
+    clerk.user_permissions.add(*Permission.objects.filter(codename__in=["delete_album", "view_album"]))
+    address = reverse("admin:galleries_album_delete", args=[album.pk])
+    assert browser_of(clerk).post(address, {"post": "yes"}).status_code == 403
+    assert Photo.objects.exists()
+
+
+def test_saving_an_album_here_writes_only_what_was_changed(desk: Client, searchable: Album) -> None:
+    """Its owner switches face search off, and a file comes again, while the form is open."""
+
+    def meanwhile(sender: Any, instance: Album, **_: Any) -> None:
+        Album.objects.update(face_search=False, engine="", duplicates=7)
+
+    inline = {"legal_bases-TOTAL_FORMS": "0", "legal_bases-INITIAL_FORMS": "0"}
+    fields = {"title": "A new title", "owner": str(searchable.owner_id), "event_date": "", **inline}
+    pre_save.connect(meanwhile, sender=Album)
+    try:
+        answer = desk.post(reverse("admin:galleries_album_change", args=[searchable.pk]), fields)
+    finally:
+        pre_save.disconnect(meanwhile, sender=Album)
+    assert answer.status_code == 302
+    searchable.refresh_from_db()
+    assert (searchable.title, searchable.face_search, searchable.duplicates) == ("A new title", False, 7)
+
+
 def test_quarantined_photos_are_retried_and_links_switched_off(desk: Client, album: Album) -> None:
     photo, link = add(album, pictures.jpeg(pictures.quadrants())).photo, Link.make(album)
     Photo.objects.update(state="quarantined")
@@ -103,3 +204,11 @@ def test_what_people_do_cannot_be_written_by_hand(desk: Client, some_of_all: Non
     address = reverse("admin:galleries_photo_change", args=[photo.pk])
     assert desk.post(address, {"state": "ready", "sha256": "0" * 64}).status_code == 403
     assert desk.get(reverse("admin:galleries_photo_add")).status_code == 403
+
+
+def test_the_list_of_albums_tells_how_far_a_move_to_another_engine_is(desk: Client, searchable: Album) -> None:
+    ready_photo(searchable)
+    ready_photo(searchable, pictures.jpeg(pictures.faceless()), "b.jpg")
+    Album.objects.update(next_engine="another+engine@1")
+    EmbeddingBlock.objects.filter(photo__name="b.jpg").update(engine="another+engine@1")
+    assert "1 / 2" in desk.get(changelist(Album)).content.decode()

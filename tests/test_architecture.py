@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from tests.running import environment
 
@@ -43,6 +44,10 @@ ALLOWED: dict[str, set[str]] = {
         "galleries.errors",
     },
     "galleries.admin": {"galleries.models", "galleries.flows"},
+    "galleries.uploads": {"galleries.storage"},
+    "galleries.middleware": {"galleries.views", "galleries.api", "galleries.errors"},
+    "galleries.checks": set(),
+    "galleries.apps": {"galleries.checks"},
     "galleries.urls": {"galleries.views"},
     "galleries.management": {"galleries", "recognition", "pixora_site"},
     "pixora_site": {"pixora_site", "galleries.models", "recognition"},
@@ -123,7 +128,7 @@ print(sorted({HEAVY!r} & {{name.split(".")[0] for name in sys.modules}}))
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
-        cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=True,
+        cwd=ROOT, env=environment(tmp_path, PIXORA_DEBUG="1"), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-3:] == ["200", "401", "[]"]
 
@@ -146,3 +151,7 @@ def test_the_top_level_is_as_fixed() -> None:
 def test_files_are_short_enough_to_read() -> None:
     long = {name: lines for name, path in modules() if (lines := len(path.read_text().splitlines())) > 400}
     assert long == {}
+
+
+def test_the_migrations_make_the_models_as_they_are(db: None) -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)

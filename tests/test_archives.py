@@ -81,7 +81,7 @@ class Served(io.RawIOBase):
         return b"".join(stream(self.layout, start, stop, self.source))
 
 
-def test_the_zip_holds_the_files_their_names_and_their_times(layout: Layout):
+def test_the_zip_holds_the_files_their_names_and_their_times(layout: Layout) -> None:
     content = whole_zip(layout, from_memory(FILES))
     assert len(content) == layout.length
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -91,13 +91,13 @@ def test_the_zip_holds_the_files_their_names_and_their_times(layout: Layout):
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_the_empty_zip_is_one():
+def test_the_empty_zip_is_one() -> None:
     content = whole_zip(Layout([]), from_memory({}))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.namelist() == []
 
 
-def test_unzip_finds_no_fault(layout: Layout, tmp_path: Path):
+def test_unzip_finds_no_fault(layout: Layout, tmp_path: Path) -> None:
     if not shutil.which("unzip"):
         pytest.skip("unzip is not on this machine")
     (tmp_path / "album.zip").write_bytes(whole_zip(layout, from_memory(FILES)))
@@ -115,13 +115,13 @@ def test_unzip_finds_no_fault(layout: Layout, tmp_path: Path):
         (datetime(2200, 1, 1), (2107, 12, 31, 23, 59, 58)),  # noqa: DTZ001
     ],
 )
-def test_times_that_a_zip_cannot_say_are_brought_near(modified: datetime | None, in_the_zip: tuple[int, ...]):
+def test_times_that_a_zip_cannot_say_are_brought_near(modified: datetime | None, in_the_zip: tuple[int, ...]) -> None:
     content = whole_zip(Layout([whole_file("a.jpg", b"x", modified)]), from_memory({"a.jpg": b"x"}))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.infolist()[0].date_time == in_the_zip
 
 
-def test_an_entry_may_be_ranges_of_a_file_between_literals():
+def test_an_entry_may_be_ranges_of_a_file_between_literals() -> None:
     content = b"\xff\xd8" + b"\xff\xe1metadata" + b"the picture itself"
     bare = content[:2] + content[12:]
     entry = Entry("a.jpg", len(bare), zlib.crc32(bare), None, (b"\xff\xd8", Span("a", 12, 10), Span("a", 22, 8)))
@@ -150,7 +150,9 @@ def layouts(draw: st.DrawFn) -> tuple[Layout, dict[str, bytes]]:
 
 @given(layouts(), st.data())
 @settings(deadline=None)
-def test_every_cut_equals_the_slice_of_the_whole(laid_out: tuple[Layout, dict[str, bytes]], data: st.DataObject):
+def test_every_cut_equals_the_slice_of_the_whole(
+    laid_out: tuple[Layout, dict[str, bytes]], data: st.DataObject
+) -> None:
     layout, stored = laid_out
     whole = whole_zip(layout, from_memory(stored))
     assert len(whole) == layout.length
@@ -161,7 +163,7 @@ def test_every_cut_equals_the_slice_of_the_whole(laid_out: tuple[Layout, dict[st
         assert archive.testzip() is None
 
 
-def test_every_single_cut_of_a_small_zip_is_right():
+def test_every_single_cut_of_a_small_zip_is_right() -> None:
     stored = {"a": b"12345", "b": b"67"}
     layout = Layout([whole_file("a", b"12345"), whole_file("b", b"67")])
     whole = whole_zip(layout, from_memory(stored))
@@ -170,7 +172,7 @@ def test_every_single_cut_of_a_small_zip_is_right():
             assert b"".join(stream(layout, start, stop, from_memory(stored))) == whole[start:stop]
 
 
-def test_a_range_opens_no_source_outside_it(layout: Layout):
+def test_a_range_opens_no_source_outside_it(layout: Layout) -> None:
     opened = []
 
     def open_span(span: Span) -> Iterator[bytes]:
@@ -184,7 +186,7 @@ def test_a_range_opens_no_source_outside_it(layout: Layout):
     assert opened[0].length == 100
 
 
-def test_more_entries_than_the_old_format_knows():
+def test_more_entries_than_the_old_format_knows() -> None:
     """70,000 entries: their number stands in ZIP64 records."""
     content = b"tiny"
     layout = Layout(
@@ -211,7 +213,7 @@ def five_gib_then_more() -> tuple[Layout, Source]:
     return Layout([large, whole_file("small.jpg", b"behind 5 GiB")]), open_span
 
 
-def test_sizes_and_positions_beyond_four_gib():
+def test_sizes_and_positions_beyond_four_gib() -> None:
     layout, open_span = five_gib_then_more()
     with zipfile.ZipFile(Served(layout, open_span)) as archive:
         large, small = archive.infolist()
@@ -222,7 +224,7 @@ def test_sizes_and_positions_beyond_four_gib():
             assert reader.read(100) == bytes(100)
 
 
-def test_unzip_reads_beyond_four_gib(tmp_path: Path):
+def test_unzip_reads_beyond_four_gib(tmp_path: Path) -> None:
     if not shutil.which("unzip"):
         pytest.skip("unzip is not on this machine")
     layout, _ = five_gib_then_more()
@@ -239,7 +241,7 @@ def test_unzip_reads_beyond_four_gib(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("size", "version", "extra"), [(0xFFFFFFFE, 20, 0), (0xFFFFFFFF, 45, 20), (1 << 32, 45, 20)])
-def test_sizes_around_four_gib_are_read_as_they_are(size: int, version: int, extra: int):
+def test_sizes_around_four_gib_are_read_as_they_are(size: int, version: int, extra: int) -> None:
     layout = Layout([Entry("a", size, 0, None, (Span("zeros", 0, size),)), Entry("b", 0, 0, None, ())])
     with zipfile.ZipFile(Served(layout, lambda span: iter([bytes(span.length)]))) as archive:
         assert [info.file_size for info in archive.infolist()] == [size, 0]
@@ -248,7 +250,7 @@ def test_sizes_around_four_gib_are_read_as_they_are(size: int, version: int, ext
         assert archive.read("b") == b""
 
 
-def test_the_same_list_has_the_same_bytes_and_etag(layout: Layout):
+def test_the_same_list_has_the_same_bytes_and_etag(layout: Layout) -> None:
     again = Layout([whole_file(name, content) for name, content in FILES.items()])
     assert whole_zip(again, from_memory(FILES)) == whole_zip(layout, from_memory(FILES))
     assert again.etag == layout.etag
@@ -268,11 +270,11 @@ def test_the_same_list_has_the_same_bytes_and_etag(layout: Layout):
         Entry("a", 1, 5, NOON, (b"x",)),
     ],
 )
-def test_whatever_differs_gives_another_etag(other: Entry):
+def test_whatever_differs_gives_another_etag(other: Entry) -> None:
     assert Layout([other]).etag != Layout([Entry("a", 1, 5, NOON, (Span("a", 0, 1),))]).etag
 
 
-def test_a_source_that_is_gone_breaks_the_zip(layout: Layout):
+def test_a_source_that_is_gone_breaks_the_zip(layout: Layout) -> None:
     with pytest.raises(BrokenSource):
         whole_zip(layout, from_memory(FILES | {"Ceremony/b.jpg": b""}))
     with pytest.raises(BrokenSource):
@@ -280,7 +282,7 @@ def test_a_source_that_is_gone_breaks_the_zip(layout: Layout):
 
 
 @pytest.mark.parametrize("change", [lambda c: c[:-1], lambda c: c[:1] + b"?" + c[2:]], ids=["short", "changed"])
-def test_a_changed_source_breaks_the_zip_before_its_end(layout: Layout, change: Callable[[bytes], bytes]):
+def test_a_changed_source_breaks_the_zip_before_its_end(layout: Layout, change: Callable[[bytes], bytes]) -> None:
     sent = bytearray()
 
     def send() -> None:
@@ -292,24 +294,24 @@ def test_a_changed_source_breaks_the_zip_before_its_end(layout: Layout, change: 
     assert not zipfile.is_zipfile(io.BytesIO(sent))
 
 
-def test_a_source_that_gives_too_much_breaks_the_zip(layout: Layout):
+def test_a_source_that_gives_too_much_breaks_the_zip(layout: Layout) -> None:
     with pytest.raises(BrokenSource):
         list(stream(layout, 0, layout.length, lambda span: iter([FILES[span.key] + b"more"])))
 
 
-def test_a_changed_source_breaks_an_entry_in_several_pieces():
+def test_a_changed_source_breaks_an_entry_in_several_pieces() -> None:
     entry = Entry("a", 4, zlib.crc32(b"1234"), None, (b"12", Span("rest", 0, 2)))
     with pytest.raises(BrokenSource):
         whole_zip(Layout([entry]), from_memory({"rest": b"35"}))
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "a\\b", "a\0b", "", ".", "a/"])
-def test_no_entry_can_leave_the_folder_it_is_unpacked_in(name: str):
+def test_no_entry_can_leave_the_folder_it_is_unpacked_in(name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
         Layout([Entry(name, 0, 0, None, ())])
 
 
-def test_pieces_that_are_not_the_size_are_refused():
+def test_pieces_that_are_not_the_size_are_refused() -> None:
     with pytest.raises(ValueError, match="are not 4 bytes"):
         Layout([Entry("a", 4, 0, None, (b"123",))])
 
@@ -329,18 +331,18 @@ def test_pieces_that_are_not_the_size_are_refused():
         (["x", "x/a.jpg"], ["x (2)", "x/a.jpg"]),
     ],
 )
-def test_names_become_unique(names: list[str], unique: list[str]):
+def test_names_become_unique(names: list[str], unique: list[str]) -> None:
     assert unique_names(names) == unique
 
 
 @given(st.lists(st.text("aA1 ().", min_size=1, max_size=6)))
 @settings(deadline=None)
-def test_names_are_unique_whatever_they_are(names: list[str]):
+def test_names_are_unique_whatever_they_are(names: list[str]) -> None:
     unique = unique_names(names)
     assert len({name.casefold() for name in unique}) == len(names) == len(unique)
 
 
-def test_many_equal_names_do_not_take_quadratic_time():
+def test_many_equal_names_do_not_take_quadratic_time() -> None:
     """Tried one by one from 2, the names of this list would take 2,450,000,000 steps: hours."""
     unique = unique_names(["a.jpg"] * 70_000)
     assert unique[-1] == "a (70000).jpg"
@@ -373,20 +375,22 @@ def test_many_equal_names_do_not_take_quadratic_time():
         ("bytes=" + "9" * 5000 + "-", None),
     ],
 )
-def test_one_range_is_understood_and_all_else_means_the_whole(header: str | None, answer: tuple[int, int] | None):
+def test_one_range_is_understood_and_all_else_means_the_whole(
+    header: str | None, answer: tuple[int, int] | None
+) -> None:
     assert parse_range(header, 100) == answer
 
 
 @pytest.mark.parametrize(
     ("header", "length"), [("bytes=100-", 100), ("bytes=-0", 100), ("bytes=0-", 0), ("bytes=-5", 0)]
 )
-def test_a_range_behind_the_end_is_unsatisfiable(header: str, length: int):
+def test_a_range_behind_the_end_is_unsatisfiable(header: str, length: int) -> None:
     assert isinstance(parse_range(header, length), Unsatisfiable)
 
 
 @given(st.text() | st.from_regex(r"bytes=[0-9 ]*-[0-9 ]*"), st.integers(0, 10**12))
 @settings(deadline=None)
-def test_a_range_is_always_within_the_bytes(header: str, length: int):
+def test_a_range_is_always_within_the_bytes(header: str, length: int) -> None:
     answer = parse_range(header, length)
     if isinstance(answer, tuple):
         start, stop = answer

@@ -7,6 +7,7 @@ import sqlite3
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class Photographer:
 
     def make_album(self) -> str:
         basis = {"basis": "explicit_consent", "attested": True}
-        made = self.session.post(f"{self.api}/albums/", json={"title": "A", "face_search": True, "legal_basis": basis})
+        album: dict[str, Any] = {"title": "A", "face_search": True, "legal_basis": basis}
+        made = self.session.post(f"{self.api}/albums/", json=album)
         assert made.status_code == 201, made.text
         return str(made.json()["id"])
 
@@ -50,6 +52,9 @@ class Photographer:
 
     def progress(self, album: str) -> dict[str, int]:
         return dict(self.session.get(f"{self.api}/albums/{album}/progress/").json())
+
+    def has_ready(self, album: str, least: int) -> bool:
+        return self.progress(album)["ready"] >= least
 
     def finished(self, album: str) -> dict[str, int] | None:
         numbers = self.progress(album)
@@ -117,7 +122,7 @@ def test_killed_workers_lose_nothing_and_double_nothing(site: Site) -> None:
     album = photographer.make_album()
     photographer.upload(album, variants(40))
     for ready in (5, 15):
-        wait_for(lambda least=ready: photographer.progress(album)["ready"] >= least, f"{ready} ready photos")
+        wait_for(partial(photographer.has_ready, album, ready), f"{ready} ready photos")
         victims = pool_processes(site.data_dir)
         assert len(victims) >= 2
         for victim in victims:

@@ -67,7 +67,7 @@ QUADRANTS = [pictures.RED, pictures.GREEN, pictures.BLUE, pictures.GREY]
 )
 def test_the_four_formats_are_taken_whatever_the_name_says(
     save: Save, content: bytes, format_name: str, content_type: str, extension: str
-):
+) -> None:
     path = save(content)
     assert images.inspect(path) == images.Facts(format_name, content_type, extension, 600, 400, None)
     decoded = images.decode(path, images.DECODE_EDGE)
@@ -98,20 +98,20 @@ REFUSED_BY_THEIR_HEADER = {
 
 @pytest.mark.parametrize(("content", "code"), REFUSED_BY_THEIR_HEADER.values(), ids=REFUSED_BY_THEIR_HEADER)
 @pytest.mark.parametrize("take", [images.inspect, lambda path: images.decode(path, 2048)], ids=["inspect", "decode"])
-def test_what_is_no_photo_is_refused_by_its_header(save: Save, take: Callable, content: bytes, code: str):
+def test_what_is_no_photo_is_refused_by_its_header(save: Save, take: Callable, content: bytes, code: str) -> None:
     with pytest.raises(images.ImageRejected) as refusal:
         take(save(content))
     assert refusal.value.code == code
     assert refusal.value.detail.endswith(".")
 
 
-def test_the_refusal_of_another_format_says_which_are_taken(save: Save):
+def test_the_refusal_of_another_format_says_which_are_taken(save: Save) -> None:
     with pytest.raises(images.ImageRejected) as refusal:
         images.inspect(save(pictures.gif()))
     assert refusal.value.detail == "This is a GIF. Pixora takes JPEG, PNG, WebP and HEIC."
 
 
-def test_a_bomb_is_refused_without_memory(tmp_path: Path):
+def test_a_bomb_is_refused_without_memory(tmp_path: Path) -> None:
     """In a process of its own, whose peak nothing else has raised; decoded it would take 3.6 GB."""
     (tmp_path / "bomb.png").write_bytes(pictures.png_bomb())
     program = """if True:
@@ -148,13 +148,13 @@ def test_a_bomb_is_refused_without_memory(tmp_path: Path):
     ],
     ids=["jpeg", "png", "webp", "heic"],
 )
-def test_a_truncated_picture_is_damaged(save: Save, content: bytes):
+def test_a_truncated_picture_is_damaged(save: Save, content: bytes) -> None:
     with pytest.raises(images.ImageRejected) as refusal:
         images.decode(save(content), 2048)
     assert refusal.value.code == "damaged"
 
 
-def test_files_and_pictures_beyond_the_limits_of_the_site_are_refused(save: Save, settings: Settings):
+def test_files_and_pictures_beyond_the_limits_of_the_site_are_refused(save: Save, settings: Settings) -> None:
     path = save(pictures.jpeg(pictures.faceless()))
     settings.PIXORA_MAX_PIXELS = 600 * 400
     assert images.inspect(path).width == 600
@@ -167,7 +167,7 @@ def test_files_and_pictures_beyond_the_limits_of_the_site_are_refused(save: Save
 
 
 @pytest.mark.parametrize("take", [images.inspect, lambda path: images.decode(path, 9)], ids=["inspect", "decode"])
-def test_a_missing_file_is_no_bad_photo(tmp_path: Path, take: Callable):
+def test_a_missing_file_is_no_bad_photo(tmp_path: Path, take: Callable) -> None:
     with pytest.raises(FileNotFoundError):
         take(tmp_path / "missing.jpg")
     with pytest.raises(IsADirectoryError):
@@ -189,7 +189,7 @@ class PathToABadBlock(type(Path())):  # type: ignore[misc]
 @pytest.mark.parametrize(
     "encode", [pictures.jpeg, pictures.png, pictures.webp, pictures.heic], ids=["jpeg", "png", "webp", "heic"]
 )
-def test_a_failing_disk_is_no_bad_photo(save: Save, encode: Callable[[images.Pixels], bytes]):
+def test_a_failing_disk_is_no_bad_photo(save: Save, encode: Callable[[images.Pixels], bytes]) -> None:
     with pytest.raises(OSError, match="Input/output error"):
         images.decode(PathToABadBlock(save(encode(pictures.faceless()))), 2048)
 
@@ -198,7 +198,7 @@ def test_a_failing_disk_is_no_bad_photo(save: Save, encode: Callable[[images.Pix
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_flipped_bytes_are_decoded_or_refused_but_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-):
+) -> None:
     sound = data.draw(st.sampled_from(SOUND))
     spoilt = bytearray(sound)
     for position in data.draw(st.lists(st.integers(0, len(sound) - 1), min_size=1, max_size=8)):
@@ -221,7 +221,7 @@ SOUND = [
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_comes_out_upright(save: Save, orientation: int):
+def test_every_orientation_comes_out_upright(save: Save, orientation: int) -> None:
     path = save(pictures.oriented_jpeg(pictures.quadrants(96, 64), orientation))
     facts, decoded = images.inspect(path), images.decode(path, 2048)
     assert (facts.width, facts.height) == (decoded.width, decoded.height) == (96, 64)
@@ -229,14 +229,14 @@ def test_every_orientation_comes_out_upright(save: Save, orientation: int):
     assert_quadrants(decoded.pixels, QUADRANTS)
 
 
-def test_a_turned_heic_comes_out_upright_once(save: Save):
+def test_a_turned_heic_comes_out_upright_once(save: Save) -> None:
     path = save(pictures.heic(np.ascontiguousarray(np.rot90(pictures.quadrants(96, 64))), orientation=6))
     facts, decoded = images.inspect(path), images.decode(path, 2048)
     assert (facts.width, facts.height) == (decoded.width, decoded.height) == (96, 64)
     assert_quadrants(decoded.pixels, QUADRANTS, 8)
 
 
-def test_a_jpeg_with_a_second_picture_behind_it_is_a_jpeg(save: Save):
+def test_a_jpeg_with_a_second_picture_behind_it_is_a_jpeg(save: Save) -> None:
     """As phones write for depth and brightness (MPO)."""
     behind = Image.fromarray(pictures.faceless())
     content = pictures.encoded(pictures.quadrants(), "MPO", save_all=True, append_images=[behind], quality=95)
@@ -246,12 +246,12 @@ def test_a_jpeg_with_a_second_picture_behind_it_is_a_jpeg(save: Save):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_is_ignored(save: Save, orientation: int):
+def test_an_orientation_that_does_not_exist_is_ignored(save: Save, orientation: int) -> None:
     path = save(pictures.with_exif(pictures.quadrants(96, 64), orientation=orientation))
     assert_quadrants(images.decode(path, 2048).pixels, QUADRANTS)
 
 
-def test_the_cameras_clock_is_read_without_an_offset(save: Save):
+def test_the_cameras_clock_is_read_without_an_offset(save: Save) -> None:
     path = save(pictures.with_exif(pictures.quadrants(), taken="2024:06:01 15:30:05"))
     assert images.inspect(path).taken_at == datetime(2024, 6, 1, 15, 30, 5)  # noqa: DTZ001 -- so it must be
 
@@ -260,11 +260,11 @@ def test_the_cameras_clock_is_read_without_an_offset(save: Save):
     "taken",
     ["0000:00:00 00:00:00", "0001:01:01 00:00:00", "9999:12:31 23:59:59", "    :  :     :  :  ", "yesterday", ""],
 )
-def test_a_clock_that_was_never_set_says_nothing(save: Save, taken: str):
+def test_a_clock_that_was_never_set_says_nothing(save: Save, taken: str) -> None:
     assert images.inspect(save(pictures.with_exif(pictures.quadrants(), taken=taken))).taken_at is None
 
 
-def test_broken_exif_costs_neither_the_photo_nor_a_warning(save: Save):
+def test_broken_exif_costs_neither_the_photo_nor_a_warning(save: Save) -> None:
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\1\0\0\0\xff\xff\xff\xff" * 20
     path = save(pictures.jpeg(pictures.quadrants(), exif=exif))
     with warnings.catch_warnings(record=True) as seen:
@@ -275,35 +275,35 @@ def test_broken_exif_costs_neither_the_photo_nor_a_warning(save: Save):
     assert [str(warning.message) for warning in seen] == ["others are still heard"]
 
 
-def test_threads_that_read_at_once_leave_the_warnings_as_they_were(save: Save):
+def test_threads_that_read_at_once_leave_the_warnings_as_they_were(save: Save) -> None:
     path, before = save(pictures.jpeg(pictures.faceless())), list(warnings.filters)
     with ThreadPoolExecutor(8) as threads:
         assert {facts.width for facts in threads.map(images.inspect, [path] * 400)} == {600}
     assert warnings.filters == before
 
 
-def test_cmyk_keeps_its_colours(save: Save):
+def test_cmyk_keeps_its_colours(save: Save) -> None:
     assert_quadrants(images.decode(save(pictures.cmyk_jpeg(pictures.quadrants())), 2048).pixels, QUADRANTS)
 
 
-def test_sixteen_bits_are_brought_to_eight(save: Save):
+def test_sixteen_bits_are_brought_to_eight(save: Save) -> None:
     path = save(pictures.sixteen_bit_png(pictures.faceless()))
     grey = np.asarray(Image.fromarray(pictures.faceless()).convert("L"))
     np.testing.assert_array_equal(images.decode(path, 2048).pixels, np.dstack([grey] * 3))
 
 
-def test_a_transparent_palette_is_laid_on_white(save: Save):
+def test_a_transparent_palette_is_laid_on_white(save: Save) -> None:
     white = (255, 255, 255)
     assert_quadrants(images.decode(save(pictures.palette_alpha_png()), 2048).pixels, [*QUADRANTS[:3], white], 0)
 
 
-def test_half_transparency_is_laid_on_white(save: Save):
+def test_half_transparency_is_laid_on_white(save: Save) -> None:
     paler = [tuple(round((value + 255) / 2) for value in colour) for colour in QUADRANTS]
     assert_quadrants(images.decode(save(pictures.half_transparent_png()), 2048).pixels, paler, 1)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA"])
-def test_grey_pictures_become_rgb(save: Save, mode: str):
+def test_grey_pictures_become_rgb(save: Save, mode: str) -> None:
     path = save(pictures.png(Image.fromarray(pictures.faceless()).convert(mode)))
     pixels = images.decode(path, 2048).pixels
     assert pixels.shape == (400, 600, 3)
@@ -311,19 +311,19 @@ def test_grey_pictures_become_rgb(save: Save, mode: str):
     assert pixels.std() > 20
 
 
-def test_an_embedded_profile_is_brought_to_srgb(save: Save):
+def test_an_embedded_profile_is_brought_to_srgb(save: Save) -> None:
     path = save(pictures.png(pictures.quadrants(), icc_profile=pictures.foreign_profile()))
     swapped = [(blue, green, red) for red, green, blue in QUADRANTS]
     assert_quadrants(images.decode(path, 2048).pixels, swapped, 2)
 
 
 @pytest.mark.parametrize("profile", [b"no profile at all", pictures.foreign_profile()[:200]])
-def test_a_broken_profile_is_ignored(save: Save, profile: bytes):
+def test_a_broken_profile_is_ignored(save: Save, profile: bytes) -> None:
     path = save(pictures.png(pictures.quadrants(), icc_profile=profile))
     assert_quadrants(images.decode(path, 2048).pixels, QUADRANTS, 0)
 
 
-def test_one_pixel_is_a_picture(save: Save):
+def test_one_pixel_is_a_picture(save: Save) -> None:
     path = save(pictures.one_pixel_png())
     pixels = images.decode(path, 2048).pixels
     np.testing.assert_array_equal(pixels, [[pictures.RED]])
@@ -332,7 +332,9 @@ def test_one_pixel_is_a_picture(save: Save):
 
 @pytest.mark.parametrize(("width", "height"), [(4032, 3024), (5000, 40), (2, 3000), (1500, 2100)])
 @pytest.mark.parametrize("encode", [pictures.jpeg, pictures.png], ids=["jpeg", "png"])
-def test_large_pictures_are_scaled_down_within_the_longest_edge(save: Save, encode: Callable, width: int, height: int):
+def test_large_pictures_are_scaled_down_within_the_longest_edge(
+    save: Save, encode: Callable, width: int, height: int
+) -> None:
     decoded = images.decode(save(encode(np.full((height, width, 3), 90, np.uint8))), 2048)
     assert (decoded.width, decoded.height) == (width, height)
     longest = max(decoded.pixels.shape)
@@ -342,11 +344,11 @@ def test_large_pictures_are_scaled_down_within_the_longest_edge(save: Save, enco
     )
 
 
-def test_small_pictures_are_never_scaled_up(save: Save):
+def test_small_pictures_are_never_scaled_up(save: Save) -> None:
     assert images.decode(save(pictures.jpeg(pictures.quadrants(96, 64))), 2048).pixels.shape == (64, 96, 3)
 
 
-def test_renditions_are_bare_jpegs_of_their_sizes(save: Save):
+def test_renditions_are_bare_jpegs_of_their_sizes(save: Save) -> None:
     photo = np.asarray(Image.fromarray(pictures.faceless()).resize((3000, 2000)))
     renditions = images.render(photo)
     for content, edge in ((renditions.thumb, images.THUMB_EDGE), (renditions.preview, images.PREVIEW_EDGE)):
@@ -360,7 +362,7 @@ def test_renditions_are_bare_jpegs_of_their_sizes(save: Save):
     np.testing.assert_allclose((red, green, blue), photo.mean(axis=(0, 1)), atol=2)
 
 
-def test_a_decoder_apart_gives_the_same_pixels(save: Save):
+def test_a_decoder_apart_gives_the_same_pixels(save: Save) -> None:
     path = save(pictures.oriented_jpeg(pictures.faceless(), 6))
     here, apart = images.decode(path, 300), images.decode_apart(path, 300)
     np.testing.assert_array_equal(here.pixels, apart.pixels)
@@ -368,7 +370,7 @@ def test_a_decoder_apart_gives_the_same_pixels(save: Save):
     assert apart.pixels.flags.writeable
 
 
-def test_a_decoder_apart_tells_bad_photos_from_bad_disks(save: Save, tmp_path: Path):
+def test_a_decoder_apart_tells_bad_photos_from_bad_disks(save: Save, tmp_path: Path) -> None:
     with pytest.raises(images.ImageRejected) as refusal:
         images.decode_apart(save(pictures.truncated_jpeg()), 300)
     assert refusal.value.code == "damaged"
@@ -376,14 +378,14 @@ def test_a_decoder_apart_tells_bad_photos_from_bad_disks(save: Save, tmp_path: P
         images.decode_apart(tmp_path / "missing.jpg", 300)
 
 
-def test_a_decoder_apart_that_wants_too_much_memory_is_a_fault_of_the_photo(save: Save):
+def test_a_decoder_apart_that_wants_too_much_memory_is_a_fault_of_the_photo(save: Save) -> None:
     path = save(pictures.png(Image.new("RGB", (10_000, 10_000))))
     with pytest.raises(images.DecoderFault) as fault:
         images.decode_apart(path, 300, memory_bytes=500 << 20)
     assert fault.value.reason == "memory"
 
 
-def test_a_decoder_apart_that_takes_too_long_is_a_fault_of_the_photo(save: Save):
+def test_a_decoder_apart_that_takes_too_long_is_a_fault_of_the_photo(save: Save) -> None:
     with pytest.raises(images.DecoderFault) as fault:
         images.decode_apart(save(pictures.jpeg(pictures.faceless())), 300, seconds=0)
     assert fault.value.reason == "time"
@@ -392,13 +394,13 @@ def test_a_decoder_apart_that_takes_too_long_is_a_fault_of_the_photo(save: Save)
 @pytest.mark.parametrize(
     ("ended_by", "reason"), [(signal.SIGSEGV, "crash"), (signal.SIGXCPU, "time"), (signal.SIGKILL, "memory")]
 )
-def test_the_signal_that_ended_a_decoder_says_what_the_photo_did(ended_by: signal.Signals, reason: str):
+def test_the_signal_that_ended_a_decoder_says_what_the_photo_did(ended_by: signal.Signals, reason: str) -> None:
     with pytest.raises(images.DecoderFault) as fault:
         images._verdict_of(ended(ended_by))
     assert fault.value.reason == reason
 
 
-def test_a_decoder_that_was_told_to_stop_is_no_fault_of_the_photo():
+def test_a_decoder_that_was_told_to_stop_is_no_fault_of_the_photo() -> None:
     with pytest.raises(RuntimeError, match="ended with -15"):
         images._verdict_of(ended(signal.SIGTERM))
 
@@ -417,7 +419,7 @@ def decode_apart_into(queue: "multiprocessing.SimpleQueue[int]", path: Path) -> 
     queue.put(images.decode_apart(path, 300).width)
 
 
-def test_a_daemonic_worker_may_decode_apart(save: Save):
+def test_a_daemonic_worker_may_decode_apart(save: Save) -> None:
     """Celery's prefork children are daemonic: multiprocessing would refuse them a child."""
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
@@ -461,7 +463,7 @@ def test_a_daemonic_worker_may_decode_apart(save: Save):
         ("a" * 300, "a" * 200),
     ],
 )
-def test_names_are_made_safe(name: str, clean: str):
+def test_names_are_made_safe(name: str, clean: str) -> None:
     assert images.clean_name(name) == clean
 
 
@@ -471,13 +473,13 @@ AWKWARD_NAMES = st.text(st.one_of(st.characters(), st.sampled_from("./\\:aCON\0 
 
 @given(AWKWARD_NAMES)
 @hypothesis_settings(deadline=None)
-def test_no_name_stays_unsafe(name: str):
+def test_no_name_stays_unsafe(name: str) -> None:
     assert_safe_part(images.clean_name(name), 200)
 
 
 @given(AWKWARD_NAMES)
 @hypothesis_settings(deadline=None)
-def test_no_folder_stays_unsafe(path: str):
+def test_no_folder_stays_unsafe(path: str) -> None:
     folder = images.clean_folder(path)
     parts = folder.split("/") if folder else []
     assert len(parts) <= 8
@@ -504,5 +506,5 @@ def assert_safe_part(part: str, limit: int) -> None:
         ("./.", ""),
     ],
 )
-def test_folders_are_made_safe(path: str, clean: str):
+def test_folders_are_made_safe(path: str, clean: str) -> None:
     assert images.clean_folder(path) == clean

@@ -130,12 +130,11 @@ def test_a_fault_of_the_machine_is_no_strike_and_the_photo_rests(album: Album) -
 
 
 @pytest.fixture
-def crashing_decoder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def crashing_decoder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A decoder child that dies of a real signal, as one with a bug in its C code would."""
     crash = tmp_path / "sitecustomize.py"
     crash.write_text(f"import os\nos.kill(os.getpid(), {int(signal.SIGSEGV)})\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    yield
 
 
 def test_a_photo_that_kills_its_decoder_three_times_is_quarantined(album: Album, crashing_decoder: None) -> None:
@@ -181,10 +180,9 @@ def broker(tmp_path: Path, settings: Any) -> Iterator[redis.Redis]:
     with services.redis(tmp_path) as url:
         settings.REDIS_URL = url
         doorbell._broker.cache_clear()
-        old = app.conf.broker_url
-        app.conf.broker_url = url.replace("unix://", "redis+socket://")
+        app.conf.update(broker_url=url.replace("unix://", "redis+socket://"))
         yield redis.Redis.from_url(url)
-        app.conf.broker_url = old
+        app.conf.update(broker_url=settings.CELERY_BROKER_URL)
     doorbell._broker.cache_clear()
 
 

@@ -143,7 +143,7 @@ def test_the_same_file_again_is_a_duplicate_and_counted(album: Album, owner_api:
     data = pictures.jpeg(pictures.quadrants())
     first = upload(owner_api, album.pk, [("a.jpg", data)]).json()["accepted"][0]
     again = upload(owner_api, album.pk, [("b.jpg", data), ("page.jpg", pictures.html())]).json()
-    assert again["duplicates"] == [{"id": first["id"], "name": "a.jpg"}]
+    assert again["duplicates"] == [{"id": first["id"], "name": "b.jpg"}]
     assert upload(owner_api, album.pk, [("page.jpg", pictures.html())]).json()["rejected"][0]["code"] == "not_a_photo"
     numbers = progress_of(owner_api, album)
     assert (numbers["received"], numbers["duplicate"], numbers["rejected"]) == (4, 2, 1)

@@ -9,13 +9,21 @@ from django.conf import settings
 
 from tests import services
 
-JOURNEYS = ["test_leases.py", "test_photo_journey.py", "test_selfie_journey.py", "test_zip_journey.py"]
+JOURNEYS = [
+    "test_races.py",
+    "test_leases.py",
+    "test_photo_journey.py",
+    "test_selfie_journey.py",
+    "test_zip_journey.py",
+    "test_api.py",
+]
 
 
 def test_the_journeys_hold_on_postgresql(tmp_path: Path) -> None:
+    files = [f"tests/test_{name}.py" for name in JOURNEYS]
     with services.postgres(tmp_path / "postgres") as url:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in JOURNEYS)],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
             cwd=settings.BASE_DIR,
             env=os.environ | {"DATABASE_URL": url, "PYTEST_ADDOPTS": "", "PYTEST_XDIST_WORKER": ""},
             capture_output=True,

@@ -1,4 +1,4 @@
-"""Journey two over HTTP, on the real engine: consent, the search, what the guest says of it, later photos, withdrawal."""
+"""Journey two over HTTP, on the real engine: consent, search, what the guest says of it, later photos, withdrawal."""
 
 from pathlib import Path
 from typing import Any

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import redis
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from pixora_site import env, redis_server
@@ -194,6 +196,58 @@ def test_the_first_run_makes_a_key_that_only_its_user_can_read(tmp_path: Path, m
         env.secret_key("PIXORA_SECRET_KEY", file)
 
 
+def test_processes_that_start_together_end_with_one_key(tmp_path: Path) -> None:
+    """Each reads the key as soon as it sees the file; none may find it empty, or replace it."""
+    file = tmp_path / "secret_key"
+    code = (
+        "import sys, pathlib, time; from pixora_site import env;"
+        "time.sleep(max(0, float(sys.argv[2]) - time.time()));"
+        "print(env.secret_key('PIXORA_SECRET_KEY', pathlib.Path(sys.argv[1])))"
+    )
+    surroundings = {name: value for name, value in os.environ.items() if name != "PIXORA_SECRET_KEY"}
+    command = [sys.executable, "-c", code, str(file), str(time.time() + 2)]
+    started = [
+        subprocess.Popen(command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, text=True) for _ in range(8)
+    ]
+    keys = {process.communicate(timeout=60)[0].strip() for process in started}
+    assert keys == {file.read_text()}
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_key_file_has_its_key_before_anybody_can_see_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIXORA_SECRET_KEY", raising=False)
+    file, link, seen = tmp_path / "secret_key", os.link, []
+
+    def another_was_first(made: str, name: Path) -> None:
+        seen.append(Path(made).read_text())
+        file.write_text("the key of another")
+        link(made, name)
+
+    monkeypatch.setattr(os, "link", another_was_first)
+    assert env.secret_key("PIXORA_SECRET_KEY", file) == "the key of another"
+    assert len(seen[0]) >= 50
+
+
+@pytest.mark.parametrize(
+    ("public_url", "proxies", "debug", "complaints"),
+    [
+        ("", [], True, []),
+        ("http://192.168.1.20:8000", [], False, []),
+        ("https://photos.example.org", ["127.0.0.1"], False, []),
+        ("https://photos.example.org", [], False, ["pixora.E001"]),
+        ("http://photos.example.org", [], True, ["pixora.E002"]),
+        ("https://photos.example.org", [], True, ["pixora.E001", "pixora.E002"]),
+    ],
+)
+def test_settings_that_do_not_go_together_stop_the_start(
+    public_url: str, proxies: list[str], debug: bool, complaints: list[str], settings: Any
+) -> None:
+    settings.PIXORA_PUBLIC_URL, settings.PIXORA_TRUSTED_PROXIES, settings.DEBUG = public_url, proxies, debug
+    found = [each for each in run_checks() if (each.id or "").startswith("pixora.")]
+    assert [each.id for each in found] == complaints
+    assert all(each.hint for each in found)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -201,6 +255,10 @@ def test_the_first_run_makes_a_key_that_only_its_user_can_read(tmp_path: Path, m
         f"GET /api/v1/links/{A_TOKEN}/selfies/ 202",
         f"GET /setup/ImZpcnN0Ig:1wSxYz:{A_TOKEN}/ 200",
         f"GET /accounts/login/?next=/l/{A_TOKEN}/ 200",
+        f"GET /accounts/login/?next=%2Fl%2F{A_TOKEN}%2F 200",
+        f"GET /accounts/login/?next=%2fapi%2fv1%2flinks%2f{A_TOKEN}%2f 200",
+        f"GET /accounts/signup/?next=%252Fl%252F{A_TOKEN}%252F 200",
+        f"GET /accounts/login/?next=%2Fsetup%2FImZpcnN0Ig%3A1wSxYz%3A{A_TOKEN}%2F 200",
     ],
 )
 def test_logs_mask_the_secrets_in_addresses(line: str) -> None:
@@ -209,7 +267,8 @@ def test_logs_mask_the_secrets_in_addresses(line: str) -> None:
 
 
 def test_logs_keep_what_is_no_secret() -> None:
-    assert mask("GET /albums/ 200") == "GET /albums/ 200"
+    for line in ("GET /albums/ 200", "GET /accounts/login/?next=%2Falbums%2Fnew%2F 200", "GET /my/?l=1 200"):
+        assert mask(line) == line
 
 
 def test_a_port_that_is_taken_is_said_so_and_nothing_starts(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def files_below(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
-def test_what_is_received_is_hashed_and_adopted_whole(root: Path):
+def test_what_is_received_is_hashed_and_adopted_whole(root: Path) -> None:
     received = storage.receive([CONTENT[:1000], b"", CONTENT[1000:]], limit=len(CONTENT))
     assert received.size == len(CONTENT)
     assert received.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -39,13 +39,13 @@ def test_what_is_received_is_hashed_and_adopted_whole(root: Path):
     assert files_below(root) == [KEY]
 
 
-def test_too_many_bytes_are_refused_and_leave_nothing_behind(root: Path):
+def test_too_many_bytes_are_refused_and_leave_nothing_behind(root: Path) -> None:
     with pytest.raises(storage.TooLarge):
         storage.receive([b"12345", b"6"], limit=5)
     assert files_below(root) == []
 
 
-def test_a_guest_who_hangs_up_leaves_nothing_behind(root: Path):
+def test_a_guest_who_hangs_up_leaves_nothing_behind(root: Path) -> None:
     def chunks() -> Iterator[bytes]:
         yield b"the first half"
         raise ConnectionResetError
@@ -55,19 +55,19 @@ def test_a_guest_who_hangs_up_leaves_nothing_behind(root: Path):
     assert files_below(root) == []
 
 
-def test_what_is_not_adopted_is_discarded(root: Path):
+def test_what_is_not_adopted_is_discarded(root: Path) -> None:
     with storage.receive([b"a selfie"], limit=100) as received:
         assert received.path.read_bytes() == b"a selfie"
     assert files_below(root) == []
 
 
-def test_leaving_the_context_keeps_what_was_adopted(root: Path):
+def test_leaving_the_context_keeps_what_was_adopted(root: Path) -> None:
     with storage.receive([b"a photo"], limit=100) as received:
         storage.adopt(received, KEY)
     assert storage.read(KEY) == b"a photo"
 
 
-def test_writing_replaces_in_one_step(root: Path):
+def test_writing_replaces_in_one_step(root: Path) -> None:
     storage.write(KEY, b"old")
     with storage.path(KEY).open("rb") as reader:
         storage.write(KEY, b"new")
@@ -76,7 +76,7 @@ def test_writing_replaces_in_one_step(root: Path):
     assert files_below(root) == [KEY]
 
 
-def test_only_this_user_can_read_what_is_stored(root: Path):
+def test_only_this_user_can_read_what_is_stored(root: Path) -> None:
     former = os.umask(0)
     try:
         storage.write(KEY, b"private")
@@ -104,13 +104,13 @@ def test_only_this_user_can_read_what_is_stored(root: Path):
         "",
     ],
 )
-def test_a_key_never_leaves_its_root(key: str):
+def test_a_key_never_leaves_its_root(key: str) -> None:
     for use in (storage.path, storage.read, storage.size, storage.exists, lambda key: storage.delete([key])):
         with pytest.raises(ValueError, match="not a storage key"):
             use(key)
 
 
-def test_what_is_missing_does_not_exist():
+def test_what_is_missing_does_not_exist() -> None:
     assert not storage.exists(KEY)
     with pytest.raises(FileNotFoundError):
         storage.read(KEY)
@@ -118,7 +118,7 @@ def test_what_is_missing_does_not_exist():
         next(storage.open_range(KEY, 0, 1))
 
 
-def test_deleting_removes_the_folders_it_emptied_and_no_other(root: Path):
+def test_deleting_removes_the_folders_it_emptied_and_no_other(root: Path) -> None:
     for key in (KEY, "originals/album/other.jpg", "thumbs/album/photo.jpg"):
         storage.write(key, b"x")
     storage.delete([KEY, "thumbs/album/photo.jpg", "thumbs/album/never.jpg"])
@@ -128,7 +128,7 @@ def test_deleting_removes_the_folders_it_emptied_and_no_other(root: Path):
     assert [path.name for path in root.iterdir()] == ["incoming"]
 
 
-def test_adopting_beside_a_deletion_loses_nothing(root: Path):
+def test_adopting_beside_a_deletion_loses_nothing(root: Path) -> None:
     """One thread keeps emptying the folder that the other puts photos into."""
     done = threading.Event()
 
@@ -151,20 +151,20 @@ def test_adopting_beside_a_deletion_loses_nothing(root: Path):
 
 
 @pytest.mark.parametrize(("offset", "length"), [(0, len(CONTENT)), (0, 0), (5, 1), (300_000, 600_000), (1_279_999, 1)])
-def test_any_range_is_read_in_pieces(offset: int, length: int):
+def test_any_range_is_read_in_pieces(offset: int, length: int) -> None:
     storage.write(KEY, CONTENT)
     pieces = list(storage.open_range(KEY, offset, length))
     assert b"".join(pieces) == CONTENT[offset : offset + length]
     assert all(0 < len(piece) <= storage.CHUNK_BYTES for piece in pieces)
 
 
-def test_a_file_that_ends_too_early_is_told():
+def test_a_file_that_ends_too_early_is_told() -> None:
     storage.write(KEY, b"12345")
     with pytest.raises(storage.ShortRead):
         list(storage.open_range(KEY, 3, 3))
 
 
-def test_sweeping_takes_what_was_forgotten_and_leaves_what_arrives(root: Path):
+def test_sweeping_takes_what_was_forgotten_and_leaves_what_arrives(root: Path) -> None:
     forgotten, arriving = (storage.receive([b"x"], limit=1) for _ in range(2))
     os.utime(forgotten.path, (0, 0))
     assert storage.sweep_incoming(3600) == 1

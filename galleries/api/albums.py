@@ -19,7 +19,7 @@ from galleries.flows import photo as photo_flow
 from galleries.models import Album, Link, Photo
 
 from .authentication import OwnerView
-from .pages import ORDERINGS, CursorPages, PhotoPages
+from .pages import CursorPages, PhotoPages
 from .serializers import (
     AlbumSerializer,
     ArchiveRequestSerializer,
@@ -53,8 +53,8 @@ class AlbumList(OwnerView):
     def post(self, request: Request) -> Response:
         fields = AlbumSerializer(data=request.data, context={"request": request})
         fields.is_valid(raise_exception=True)
-        album = Album(owner=self.viewer.user)
-        _change(album, self.viewer, dict(fields.validated_data))
+        facts = dict(fields.validated_data)
+        album = album_flow.make(self.viewer, **facts.pop("legal_basis", {}), **facts)
         return Response(AlbumSerializer(album, context={"request": request}).data, status=status.HTTP_201_CREATED)
 
 
@@ -79,11 +79,9 @@ class AlbumDetail(OwnerView):
 
 
 @transaction.atomic
-def _change(album: Album, viewer: access.Viewer, fields: dict[str, Any]) -> None:
-    on, basis = fields.pop("face_search", album.face_search), fields.pop("legal_basis", {})
-    for name, value in fields.items():
-        setattr(album, name, value)
-    album.save()
+def _change(album: Album, viewer: access.Viewer, facts: dict[str, Any]) -> None:
+    on, basis = facts.pop("face_search", album.face_search), facts.pop("legal_basis", {})
+    album_flow.describe(album, **facts)
     album_flow.switch_face_search(album, on, by=viewer.user, **basis)
 
 
@@ -107,8 +105,10 @@ class AlbumPhotos(OwnerView):
     def get(self, request: Request, album_id: UUID) -> Response:
         photos = access.album_for(self.viewer, album_id).photos.by_moment()
         if state := request.query_params.get("state"):
-            photos = photos.filter(state=_one_of(state, Photo.State.values, "state"))
-        _one_of(request.query_params.get("ordering", "received_at"), list(ORDERINGS), "ordering")
+            photos = photos.filter(state=_known_state(state))
+        if "person" in request.query_params:
+            # Left out, it would answer with everybody's photos.
+            raise ValidationError({"person": "Photos cannot be listed by person yet."})
         pages = PhotoPages()
         page = pages.paginate_queryset(photos, request)
         return pages.get_paginated_response(PhotoSerializer(page, many=True, context={"request": request}).data)
@@ -137,10 +137,10 @@ def _padded(folders: list[str], length: int) -> Iterator[str]:
     yield from [""] * (length - len(folders))
 
 
-def _one_of(value: str, known: list[str], field: str) -> str:
-    if value not in known:
-        raise ValidationError({field: f"One of {', '.join(known)}."})
-    return value
+def _known_state(state: str) -> str:
+    if state not in Photo.State.values:
+        raise ValidationError({"state": f"One of {', '.join(Photo.State.values)}."})
+    return state
 
 
 class AlbumProgress(OwnerView):

@@ -1,27 +1,90 @@
 """Lists come as cursor pages: stable while photos arrive, and as quick on the last page as on the first."""
 
+from datetime import datetime
 from typing import Any
 
+from django.core import signing
+from django.db.models import Q
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
+from rest_framework.utils.urls import replace_query_param
 
-# What ?ordering= may ask for, and the columns it stands for. The id makes every order total.
-ORDERINGS = {
-    "received_at": ("received_at", "id"),
-    "-received_at": ("-received_at", "-id"),
-    "taken_at": ("moment", "id"),
-    "-taken_at": ("-moment", "-id"),
-    "name": ("name", "id"),
-    "-name": ("-name", "-id"),
-}
+# What ?ordering= may ask for, and the column it stands for. The id makes every order total.
+_PHOTO_ORDERINGS = {"received_at": "received_at", "taken_at": "moment", "name": "name"}
+ORDERINGS = {f"{sign}{word}": f"{sign}{column}" for word, column in _PHOTO_ORDERINGS.items() for sign in ("", "-")}
+_SALT = "galleries.cursor"
 
 
 class CursorPages(CursorPagination):
+    """Pages by (column, id), which no two rows share: DRF's own know one column, and end where 1,000 rows are equal.
+
+    A cursor is the order, the direction, and the row that it goes on from. It is signed, so that whatever comes back is
+    one of ours and fits its column.
+    """
+
     page_size = 100
     page_size_query_param = "limit"
     max_page_size = 1000
-    ordering: Any = ("-created_at", "-id")
+    ordering = "-created_at"
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
+        self.address: str = request.build_absolute_uri()
+        self.order: str = self.order_of(request)
+        backwards, last = self._decoded(request.query_params.get(self.cursor_query_param))
+        if last:
+            queryset = queryset.filter(_beyond(last, self._column, descending=self._descending != backwards))
+        sign = "-" if self._descending != backwards else ""
+        size = self.get_page_size(request) or CursorPages.page_size
+        rows = list(queryset.order_by(f"{sign}{self._column}", f"{sign}pk")[: size + 1])
+        self.page = rows[:size][::-1] if backwards else rows[:size]
+        more = len(rows) > size
+        self.has_next, self.has_previous = (True, more) if backwards else (more, last is not None)
+        return self.page
+
+    def order_of(self, request: Any) -> str:
+        return self.ordering
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.page[-1], backwards=False) if self.page and self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.page[0], backwards=True) if self.page and self.has_previous else None
+
+    @property
+    def _column(self) -> str:
+        return self.order.removeprefix("-")
+
+    @property
+    def _descending(self) -> bool:
+        return self.order.startswith("-")
+
+    def _link(self, row: Any, *, backwards: bool) -> str:
+        value = getattr(row, self._column)
+        position = [value.isoformat() if isinstance(value, datetime) else value, str(row.pk)]
+        cursor = signing.dumps([self.order, backwards, position], salt=_SALT, compress=True)
+        return replace_query_param(self.address, self.cursor_query_param, cursor)
+
+    def _decoded(self, cursor: str | None) -> tuple[bool, list[str] | None]:
+        if not cursor:
+            return False, None
+        try:
+            order, backwards, position = signing.loads(cursor, salt=_SALT)
+        except signing.BadSignature:
+            order, backwards, position = None, False, None
+        if order != self.order:
+            raise NotFound(self.invalid_cursor_message)
+        return backwards, position
+
+
+def _beyond(position: list[str], column: str, *, descending: bool) -> Q:
+    """Rows after the position. That it is said twice lets the database begin at the right place of an index."""
+    word, (value, pk) = "lt" if descending else "gt", position
+    return Q(**{f"{column}__{word}e": value}) & (Q(**{f"{column}__{word}": value}) | Q(**{f"pk__{word}": pk}))
 
 
 class PhotoPages(CursorPages):
-    def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
-        return ORDERINGS[request.query_params.get("ordering", "received_at")]
+    def order_of(self, request: Any) -> str:
+        asked = request.query_params.get("ordering", "received_at")
+        if asked not in ORDERINGS:
+            raise ValidationError({"ordering": f"One of {', '.join(ORDERINGS)}."})
+        return ORDERINGS[asked]

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django.http import Http404
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -33,8 +35,7 @@ class PhotoDetail(OwnerView):
         photo = access.own_photo_for(self.viewer, photo_id)
         fields = PhotoSerializer(photo, data=request.data, partial=True, context={"request": request})
         fields.is_valid(raise_exception=True)
-        photo.hidden = fields.validated_data.get("hidden", photo.hidden)
-        photo.save(update_fields=["hidden"])
+        photo_flow.hide(photo, hidden=fields.validated_data.get("hidden", photo.hidden))
         return Response(fields.data)
 
     @extend_schema(responses={204: None})
@@ -56,7 +57,20 @@ class AnyType(BaseContentNegotiation):
 
 
 class BytesView(ViewerView):
+    """A route that browsers are sent to: whoever reads there what went wrong is a person, not a program."""
+
     content_negotiation_class = AnyType
+
+    def handle_exception(self, exc: Exception) -> Any:
+        problem = super().handle_exception(exc)
+        if self.request.get_preferred_type(["application/json", "text/html"]) != "text/html":
+            return problem
+        page = render(self.request._request, "refusal.html", {"refusal": problem.data}, status=problem.status_code)
+        patch_vary_headers(page, ("Accept",))
+        for name in ("Retry-After", "WWW-Authenticate"):
+            if name in problem:
+                page[name] = problem[name]
+        return page
 
 
 class PhotoThumb(BytesView):

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -24,12 +25,13 @@ _TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     429: "Too many requests",
+    500: "Server error",
     503: "Busy",
 }
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler. None, a 500, only for what nobody expected."""
+    """DRF's exception handler. None, for what nobody expected: Django logs it and asks `server_error` for an answer."""
     set_rollback()
     if isinstance(error, Refusal):
         return problem(error.status, error.code, error.detail)
@@ -56,10 +58,25 @@ def _of_framework(error: exceptions.APIException) -> Response:
     return response
 
 
-def problem(status_code: int, code: str, detail: str, **more: Any) -> Response:
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: a page for people, a problem for programs; neither says what went wrong."""
+    if request.path.startswith("/api/"):
+        return problem_json(500, "server_error", "Something went wrong on our side. It has been written down.")
+    return defaults.server_error(request)
+
+
+def problem_json(status_code: int, code: str, detail: str) -> HttpResponse:
+    """A problem from outside of DRF."""
+    return JsonResponse(_body(status_code, code, detail), status=status_code, content_type=MEDIA_TYPE)
+
+
+def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:
     title = _TITLES.get(status_code, "Error")
-    body = {"type": "about:blank", "title": title, "status": status_code, "detail": detail, "code": code, **more}
-    response = Response(body, status=status_code, content_type=MEDIA_TYPE)
+    return {"type": "about:blank", "title": title, "status": status_code, "detail": detail, "code": code}
+
+
+def problem(status_code: int, code: str, detail: str, **more: Any) -> Response:
+    response = Response(_body(status_code, code, detail) | more, status=status_code, content_type=MEDIA_TYPE)
     if status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(RETRY_SECONDS)
     return response

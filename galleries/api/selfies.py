@@ -26,8 +26,6 @@ PHOTOS_A_PAGE = 500
 
 
 class SelfieDetail(ViewerView):
-    scope = "read"
-
     @extend_schema(responses=SelfieSerializer)
     def get(self, request: Request, selfie_id: UUID) -> Response:
         selfie = access.selfie_for(self.viewer, selfie_id)

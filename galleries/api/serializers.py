@@ -91,33 +91,33 @@ class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
 
 
 class AcceptedSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(source="photo.pk")
     name = serializers.CharField()
-    sha256 = serializers.CharField()
-    state = serializers.ChoiceField(Photo.State.choices)
+    sha256 = serializers.CharField(source="photo.sha256")
+    state = serializers.ChoiceField(Photo.State.choices, source="photo.state")
 
 
 class DuplicateSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(source="photo.pk")
     name = serializers.CharField()
 
 
 class RejectedSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
-    code = serializers.CharField()
-    detail = serializers.CharField()
+    code = serializers.CharField(source="photo.code")
+    detail = serializers.CharField(source="photo.detail")
 
 
 class ReceptionSerializer(serializers.Serializer[Any]):
-    """What became of the files of one upload request."""
+    """What became of the files of one upload request, each under the name that it was sent by."""
 
     accepted = AcceptedSerializer(many=True)
     duplicates = DuplicateSerializer(many=True)
     rejected = RejectedSerializer(many=True)
 
     def to_representation(self, receptions: list[photo_flow.Reception]) -> dict[str, Any]:
-        def those(outcome: str) -> list[Photo]:
-            return [each.photo for each in receptions if each.outcome == outcome]
+        def those(outcome: str) -> list[photo_flow.Reception]:
+            return [each for each in receptions if each.outcome == outcome]
 
         return {
             "accepted": AcceptedSerializer(those("accepted"), many=True).data,
@@ -242,7 +242,7 @@ class SelfieAnswerSerializer(serializers.Serializer[Any]):
 class FoundPhotoSerializer(GuestPhotoSerializer):
     tier = serializers.ChoiceField(Match.Tier.choices)
 
-    def to_representation(self, match: Match) -> dict[str, Any]:
+    def to_representation(self, match: Match) -> dict[str, Any]:  # type: ignore[override]
         return super().to_representation(match.photo) | {"tier": match.shown_tier}
 
 
@@ -259,12 +259,13 @@ class SelfieSerializer(serializers.Serializer[Selfie]):
     next = serializers.URLField(required=False)
 
     def to_representation(self, selfie: Selfie) -> dict[str, Any]:
+        scanned, total = selfie_flow.progress(selfie)
         body: dict[str, Any] = {
             "id": selfie.pk,
-            "state": selfie.state,
+            "state": selfie.state_now,
             "photos": FoundPhotoSerializer(self.context["page"], many=True, context=self.context).data,
-            "scanned": selfie.scanned,
-            "total": selfie_flow.total(selfie),
+            "scanned": scanned,
+            "total": total,
         }
         if selfie.code:
             body |= {"code": selfie.code, "detail": selfie_flow.WORDS[selfie.code]}

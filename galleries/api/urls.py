@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from . import albums, links, photos, selfies
@@ -31,5 +31,5 @@ urlpatterns = [
     path("selfies/<uuid:selfie_id>/archives/", selfies.SelfieArchives.as_view(), name="selfie-archives"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
-    path("<path:rest>", Nothing.as_view(), name="nothing"),
+    re_path("(?P<rest>.*)", Nothing.as_view(), name="nothing"),
 ]

@@ -1,13 +1,33 @@
 """What happens to a whole album: face search on and off, and its deletion."""
 
+from typing import Any
+
 from django.db import transaction
 
 import recognition
+from galleries import access
+from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User
 
 from . import photo, selfie
 from .doorbell import ring
+
+
+@transaction.atomic
+def make(viewer: Viewer, *, face_search: bool = False, basis: str = "", attested: bool = False, **facts: Any) -> Album:
+    """Raises Refusal legal_basis_required, and then no album is made."""
+    owner = access.require_user(viewer)
+    album = Album.objects.create(owner=owner, **facts)
+    switch_face_search(album, face_search, by=owner, basis=basis, attested=attested)
+    return album
+
+
+def describe(album: Album, **facts: Any) -> None:
+    """Change title or date, and no more: whoever switched face search off meanwhile shall not find it on again."""
+    for name, value in facts.items():
+        setattr(album, name, value)
+    album.save(update_fields=list(facts))
 
 
 @transaction.atomic
@@ -18,14 +38,16 @@ def switch_face_search(
 
     Raises Refusal legal_basis_required when switched on without one that is attested.
     """
+    now = Album.objects.locked().get(pk=album.pk)
+    album.face_search, album.engine = now.face_search, now.engine
     if on == album.face_search:
         return
     if on and (basis not in LegalBasis.Basis.values or not attested):
         detail = "Say on which legal basis faces may be searched, and attest it."
         raise Refusal("legal_basis_required", detail)
     album.face_search = on
-    album.engine = recognition.engine().name if on else ""
-    album.save(update_fields=["face_search", "engine"])
+    album.engine, album.next_engine = (recognition.engine().name if on else ""), ""
+    album.save(update_fields=["face_search", "engine", "next_engine"])
     if on:
         LegalBasis.objects.create(album=album, basis=basis, attested_by=by)
         hopeless = [Photo.State.REJECTED, Photo.State.QUARANTINED]
@@ -45,6 +67,10 @@ def forget_faces(album: Album) -> None:
 @transaction.atomic
 def delete(album: Album) -> None:
     """Delete the album, its photos, faces, links, searches and zips, and every stored file of it."""
-    Erasure.order(key for each in album.photos.iterator() for key in each.stored_keys())
-    Erasure.order(search.scratch_key for search in album.selfies.all())
-    album.delete()
+    # Locked first: what workers are just committing is then there to be deleted with it.
+    locked = Album.objects.locked().get(pk=album.pk)
+    searches = list(locked.selfies.select_for_update().order_by("pk"))
+    photos = list(locked.photos.select_for_update().order_by("pk"))
+    Erasure.order(key for each in photos for key in each.stored_keys())
+    Erasure.order(search.scratch_key for search in searches)
+    locked.delete()

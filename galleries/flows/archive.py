@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from galleries import access, archives
@@ -33,7 +34,7 @@ def _freeze(
     allowed = photos.filter(pk__in=access.downloadable_by(viewer).values("pk")).exclude(original_key="")
     if photo_ids is not None:
         allowed = allowed.filter(pk__in=photo_ids)
-    chosen = list(allowed.by_moment().order_by("moment", "name", "pk"))
+    chosen = list(allowed.in_order())
     if not chosen or (photo_ids is not None and len(chosen) < len(set(photo_ids))):
         raise Refusal("nothing_to_download", "Choose photos that you can download; none, or not all of these are.")
     entries = _entries(chosen, size)
@@ -52,7 +53,7 @@ def _entry_name(photo: Photo, size: str) -> str:
     path = f"{photo.folder}/{photo.name}" if photo.folder else photo.name
     if size == Archive.Size.ORIGINAL:
         return path
-    return path.rsplit(".", 1)[0] + photo.preview_key[photo.preview_key.rindex(".") :]
+    return str(PurePosixPath(path).with_suffix(PurePosixPath(photo.preview_key).suffix))
 
 
 def _source(photo: Photo, size: str) -> tuple[int, int, str, list[list[Any]]]:

@@ -18,17 +18,17 @@ from redis.retry import Retry
 logger = logging.getLogger(__name__)
 
 
-def ring(task: Task[[], None]) -> None:
+def ring(task: Task[..., None]) -> None:
     transaction.on_commit(lambda: _send(task), robust=True)
 
 
-def _send(task: Task[[], None]) -> None:
+def _send(task: Task[..., None]) -> None:
     queue = settings.CELERY_TASK_ROUTES[task.name]["queue"]
     try:
         if _broker().llen(queue) < 2 * settings.PIXORA_WORKERS:
             # A connection of its own: one kept in a pool would be found dead after Redis came back.
             with task.app.connection_for_write() as connection:
-                task.apply_async(connection=connection, retry=False)
+                task.apply_async(connection=connection, retry=False)  # type: ignore[call-arg]
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Ring for queue %s lost (%s); the sweeper will ring again.", queue, type(error).__name__)
 

@@ -15,7 +15,7 @@ import numpy as np
 from celery import shared_task
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 import recognition
@@ -41,10 +41,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Reception:
-    """What became of one file. A rejected one carries the reason in `photo.code` and `photo.detail`."""
+    """What became of one file, under the name it was sent by, made harmless.
+
+    A duplicate's `photo` is the one that is there. A rejected one says why in `photo.code` and `photo.detail`.
+    """
 
     outcome: Outcome
     photo: Photo
+    name: str
 
 
 def receive(album: Album, name: str, folder: str, chunks: Iterable[bytes]) -> Reception:
@@ -58,7 +62,7 @@ def receive(album: Album, name: str, folder: str, chunks: Iterable[bytes]) -> Re
     with received:
         known = album.photos.filter(sha256=received.sha256).first()
         if known and known.original_key:
-            return _duplicate(known)
+            return _duplicate(known, facts["name"])
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
         try:
             header = images.inspect(received.path)
@@ -70,37 +74,55 @@ def receive(album: Album, name: str, folder: str, chunks: Iterable[bytes]) -> Re
 def _accept(
     album: Album, header: images.Facts, received: storage.Received, refused_before: Photo | None, **facts: Any
 ) -> Reception:
-    photo = Photo(album=album, wanted_engine=album.engine if album.face_search else "", **facts)
+    photo = Photo(album=album, **facts)
     photo.original_key = f"originals/{album.pk}/{photo.pk}{header.extension}"
     photo.content_type, photo.width, photo.height = header.content_type, header.width, header.height
     photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=timezone.get_default_timezone())
     storage.adopt(received, photo.original_key)
     try:
-        with transaction.atomic():
-            if refused_before:
-                refused_before.delete()
-            photo.save(force_insert=True)
-            ring(work)
-    except IntegrityError:
+        _add(photo, refused_before)
+    except BaseException as error:
         storage.delete([photo.original_key])
-        if first := album.photos.filter(sha256=photo.sha256).first():
-            return _duplicate(first)
-        raise Refusal("not_found", "This album has been deleted.", status=404) from None
-    return Reception(Outcome.ACCEPTED, photo)
+        twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
+        if twin is None:
+            raise
+        return _duplicate(twin, photo.name)
+    return Reception(Outcome.ACCEPTED, photo, photo.name)
 
 
-def _duplicate(known: Photo) -> Reception:
+@transaction.atomic
+def _add(photo: Photo, refused_before: Photo | None) -> None:
+    """Raises IntegrityError when the same bytes were added in the meantime."""
+    album = _still_there(photo.album)
+    photo.wanted_engine = album.engine if album.face_search else ""
+    if refused_before:
+        refused_before.delete()
+    photo.save(force_insert=True)
+    ring(work)
+
+
+def _still_there(album: Album) -> Album:
+    """The album as it is now, locked until the end of the transaction."""
+    if locked := Album.objects.locked().filter(pk=album.pk).first():
+        return locked
+    raise Refusal("not_found", "This album has been deleted.", status=404)
+
+
+def _duplicate(known: Photo, name: str) -> Reception:
     Album.objects.filter(pk=known.album_id).update(duplicates=F("duplicates") + 1)
-    return Reception(Outcome.DUPLICATE, known)
+    return Reception(Outcome.DUPLICATE, known, name)
 
 
+@transaction.atomic
 def _refuse(album: Album, rejected: images.ImageRejected, **facts: Any) -> Reception:
+    """Keep the name and the reason of a file that is not kept; once, however often it comes."""
+    album = _still_there(album)
     reason = {"state": Photo.State.REJECTED, "code": rejected.code, "detail": rejected.detail}
-    same = {"sha256": facts["sha256"]} if "sha256" in facts else {"sha256": "", "name": facts["name"]}
-    photo, created = album.photos.get_or_create(**same, defaults=facts | reason)
-    if not created:
-        _duplicate(photo)
-    return Reception(Outcome.REJECTED, photo)
+    same = {"sha256": facts["sha256"]} if "sha256" in facts else {"sha256": "", **facts}
+    if known := album.photos.filter(**same).first():
+        _duplicate(known, facts["name"])
+        return Reception(Outcome.REJECTED, known, facts["name"])
+    return Reception(Outcome.REJECTED, album.photos.create(**facts, **reason), facts["name"])
 
 
 def progress(album: Album) -> dict[str, int]:
@@ -121,7 +143,10 @@ def retry(photos: QuerySet[Photo]) -> int:
     """Take up those of the photos that are quarantined once more; returns how many."""
     with transaction.atomic():
         fresh = {"state": Photo.State.UPLOADED, "attempts": 0, "strikes": 0, "code": "", "detail": ""}
-        count = photos.filter(state=Photo.State.QUARANTINED).update(**fresh, lease_until=None, fence=None)
+        # "" where face search is off.
+        engine = Subquery(Album.objects.filter(pk=OuterRef("album")).values("engine"))
+        quarantined = photos.filter(state=Photo.State.QUARANTINED)
+        count = quarantined.update(**fresh, lease_until=None, fence=None, wanted_engine=engine)
         ring(work)
     return count
 
@@ -129,9 +154,16 @@ def retry(photos: QuerySet[Photo]) -> int:
 @transaction.atomic
 def delete(photos: Iterable[Photo]) -> None:
     """Delete photos with their faces, vectors and files. A worker at one of them finds its lease gone."""
-    doomed = list(photos)
+    # Locked first: what a worker is just committing is then there to be deleted with them.
+    doomed = list(Photo.objects.select_for_update().filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
     Erasure.order(key for photo in doomed for key in photo.stored_keys())
     Photo.objects.filter(pk__in=[photo.pk for photo in doomed]).delete()
+
+
+def hide(photo: Photo, *, hidden: bool) -> None:
+    """Take a photo out of all guests' sight, or show it again."""
+    photo.hidden = hidden
+    photo.save(update_fields=["hidden"])
 
 
 # Worker half: examine
@@ -139,12 +171,12 @@ def delete(photos: Iterable[Photo]) -> None:
 
 @shared_task
 def work() -> None:
-    """One ring: take the next due photo, whichever album's turn it is, and ring on while there may be more."""
-    if Photo.objects.due().exclude(wanted_engine="").exists():
-        recognition.load()
+    """One ring: take the next due photo, whichever album's turn it is; and ring first, for there may be more."""
+    if wanted := Photo.objects.due().exclude(wanted_engine="").values_list("wanted_engine", flat=True)[:1]:
+        recognition.load(_usable(wanted[0]))
     if photo := Photo.objects.claim():
-        examine(photo)
         ring(work)
+        examine(photo)
 
 
 @dataclass(frozen=True)
@@ -160,25 +192,31 @@ def examine(photo: Photo) -> None:
         _quarantine(photo, "gave_up", "Ten attempts did not get through this photo.")
         return
     try:
-        examined = _look_at(photo)
+        _keep(photo, _look_at(photo))
     except images.ImageRejected as rejected:
-        _settle(photo, state=Photo.State.REJECTED, code=rejected.code, detail=rejected.detail)
+        _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
     except images.DecoderFault as fault:
         _strike(photo, fault)
     except Exception:
         # A full disk, a broken engine: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
         Photo.objects.release(photo, rest_seconds=min(2**photo.attempts, 300), state=_resting_state(photo))
-    else:
-        _keep(photo, examined)
 
 
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode if photo.attempts == 1 else images.decode_apart
     pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
-    engine = recognition.engine().name if photo.wanted_engine else ""
-    return Examined(images.render(pixels), engine, recognition.find_faces(pixels) if engine else [])
+    engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
+    return Examined(images.render(pixels), engine, recognition.find_faces(pixels, engine) if engine else [])
+
+
+def _usable(engine: str) -> str:
+    """The engine of that name, or the one of the settings where the code of that one is gone."""
+    try:
+        return recognition.engine(engine).name
+    except recognition.UnknownEngine:
+        return recognition.engine().name
 
 
 def _keep(photo: Photo, examined: Examined) -> None:
@@ -189,14 +227,15 @@ def _keep(photo: Photo, examined: Examined) -> None:
         if held and examined.engine and held.wanted_engine:
             _replace_faces(photo, examined.engine, examined.faces)
         if held:
-            _make_ready(photo, examined)
+            # Faces that came to be wanted while it was looked at are still to be found.
+            _make_ready(photo, examined, still_wanted="" if examined.engine else held.wanted_engine)
     if not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
     elif examined.engine:
         selfie.announce(photo.album_id, examined.engine)
 
 
-def _make_ready(photo: Photo, examined: Examined) -> None:
+def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
     preview = examined.renditions.preview
     _settle(
         photo,
@@ -204,7 +243,7 @@ def _make_ready(photo: Photo, examined: Examined) -> None:
         code="",
         detail="",
         attempts=0,
-        wanted_engine="",
+        wanted_engine=still_wanted,
         colour=examined.renditions.colour,
         preview_size=len(preview),
         preview_crc32=zlib.crc32(preview),
@@ -213,6 +252,8 @@ def _make_ready(photo: Photo, examined: Examined) -> None:
 
 def _replace_faces(photo: Photo, engine: str, faces: list[recognition.Face]) -> None:
     Face.objects.filter(photo=photo, engine=engine).delete()
+    # A block's id stands for its vectors: search_index.py knows by it what it has read.
+    EmbeddingBlock.objects.filter(photo=photo, engine=engine).delete()
     Face.objects.bulk_create(
         Face(
             photo=photo,
@@ -227,20 +268,30 @@ def _replace_faces(photo: Photo, engine: str, faces: list[recognition.Face]) -> 
         )
         for ordinal, face in enumerate(faces)
     )
-    block = {
-        "album_id": photo.album_id,
-        "count": len(faces),
-        "vectors": b"".join(np.ascontiguousarray(face.embedding, dtype="<f4").tobytes() for face in faces),
-        "weak": bytes(face.weak for face in faces),
-        "announced": False,
-    }
-    EmbeddingBlock.objects.update_or_create(photo=photo, engine=engine, defaults=block)
+    EmbeddingBlock.objects.create(
+        photo=photo,
+        album_id=photo.album_id,
+        engine=engine,
+        count=len(faces),
+        vectors=b"".join(np.ascontiguousarray(face.embedding, dtype="<f4").tobytes() for face in faces),
+        weak=bytes(face.weak for face in faces),
+    )
     Photo.objects.filter(pk=photo.pk).update(face_count=len(faces))
 
 
-def _settle(photo: Photo, **changes: Any) -> None:
-    if not Photo.objects.release(photo, **changes):
+def _settle(photo: Photo, **changes: Any) -> bool:
+    settled = Photo.objects.release(photo, **changes)
+    if not settled:
         logger.info("Photo %s: the lease went elsewhere, this result is dropped.", photo.pk)
+    return settled
+
+
+@transaction.atomic
+def _set_aside(photo: Photo, state: Photo.State, code: str, detail: str, **changes: Any) -> None:
+    """What an earlier engine saw in it goes too: only photos that are ready have vectors."""
+    if _settle(photo, state=state, code=code, detail=detail, **changes):
+        Face.objects.filter(photo=photo).delete()
+        EmbeddingBlock.objects.filter(photo=photo).delete()
 
 
 def _strike(photo: Photo, fault: images.DecoderFault) -> None:
@@ -252,8 +303,12 @@ def _strike(photo: Photo, fault: images.DecoderFault) -> None:
 
 
 def _quarantine(photo: Photo, code: str, detail: str) -> None:
-    logger.warning("Photo %s is quarantined: %s.", photo.pk, code)
-    _settle(photo, state=Photo.State.QUARANTINED, code=code, detail=detail, wanted_engine="")
+    """A photo that was ready stays so, with the faces it had: its guests shall not lose it."""
+    logger.warning("Photo %s is given up: %s.", photo.pk, code)
+    if photo.state == Photo.State.READY:
+        _settle(photo, code=code, detail=detail, wanted_engine="")
+    else:
+        _set_aside(photo, Photo.State.QUARANTINED, code, detail, wanted_engine="")
 
 
 def _resting_state(photo: Photo) -> str:

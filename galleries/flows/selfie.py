@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from celery import shared_task
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -23,13 +24,14 @@ import recognition
 from galleries import images, storage
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.models import EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
 from galleries.models.photo import stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import visit
+from . import search_index, visit
 from .doorbell import ring
+from .search_index import SearchIndex
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +56,8 @@ def receive(
     """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
     if not consent:
         raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
-    if not link.album.face_search:
-        raise Refusal("face_search_off", "Searching by selfie is switched off for this album.", status=403)
     with _picture(chunks) as received, transaction.atomic():
+        require_face_search(link)
         guest, key = visit.enter(link, viewer)
         selfie = Selfie.objects.create(
             album=link.album,
@@ -68,6 +69,12 @@ def receive(
         storage.adopt(received, selfie.scratch_key)
         ring(work)
     return selfie, key
+
+
+def require_face_search(link: Link) -> None:
+    """Raises Refusal unless the album, locked until the end of the transaction, may be searched."""
+    if not Album.objects.locked().filter(pk=link.album_id, face_search=True).first():
+        raise Refusal("face_search_off", "Searching by selfie is switched off for this album.", status=403)
 
 
 def _picture(chunks: Iterable[bytes]) -> storage.Received:
@@ -86,6 +93,8 @@ def _picture(chunks: Iterable[bytes]) -> storage.Received:
 
 def result(selfie: Selfie) -> QuerySet[Match]:
     """The search's photos, sure ones first, each as it may be shown right now; in order of time."""
+    if selfie.state_now != Selfie.State.DONE:
+        return Match.objects.none()
     shown = Photo.objects.shown().filter(album=selfie.album_id)
     found = selfie.matches.in_result().filter(photo__in=shown).select_related("photo")
     certain = Case(When(CERTAIN, then=0), default=1)
@@ -93,8 +102,11 @@ def result(selfie: Selfie) -> QuerySet[Match]:
     return found.order_by(certain, moment, "photo__name", "photo")
 
 
+@transaction.atomic
 def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
     """Keep the guest's word on one photo of the result. It survives re-indexing and steers the next search."""
+    # A search that is just being finished replaces the matches: one after the other.
+    Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
     match = Match.objects.filter(selfie=selfie, photo=photo_id, photo__hidden=False).select_related("photo").first()
     if match is None:
         raise Refusal("not_in_result", "This photo is not in your result.", status=404)
@@ -106,6 +118,8 @@ def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
 @transaction.atomic
 def withdraw(selfie: Selfie) -> None:
     """Withdraw consent: the picture, the vector, the matches and the zips of this search are erased."""
+    # Locked first: what a worker is just committing is then there to be erased with it.
+    Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
     Erasure.order([selfie.scratch_key])
     selfie.delete()
 
@@ -113,17 +127,22 @@ def withdraw(selfie: Selfie) -> None:
 @transaction.atomic
 def end(selfies: QuerySet[Selfie]) -> None:
     """Erase what searches know. The rows stay until they are swept, to tell their guests that the time is over."""
-    ended = list(selfies)
+    ended = list(selfies.select_for_update().order_by("pk"))
     Erasure.order(selfie.scratch_key for selfie in ended)
-    Match.objects.filter(selfie__in=ended).delete()
     gone = {"state": Selfie.State.EXPIRED, "vectors": None, "wanted": False, "fence": None, "lease_until": None}
-    Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone)
+    Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone, expires_at=Now())
+    Match.objects.filter(selfie__in=ended).delete()
 
 
-def total(selfie: Selfie) -> int:
-    """How many photos the search has before it, those included whose faces are still being looked for."""
-    wanted = Q(state=Photo.State.READY) | Q(state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
-    return selfie.album.photos.filter(wanted).count()
+def progress(selfie: Selfie) -> tuple[int, int]:
+    """(photos searched, photos there are to search), those included whose faces are still being looked for."""
+    coming = [Photo.State.READY, Photo.State.UPLOADED, Photo.State.PROCESSING]
+    photos = selfie.album.photos.filter(hidden=False)
+    total = photos.filter(state__in=coming).count()
+    if selfie.vectors is None:
+        return min(selfie.scanned, total), total
+    told = EmbeddingBlock.objects.filter(engine=selfie.engine, announced=True).values("photo")
+    return photos.filter(state=Photo.State.READY, pk__in=told).count(), total
 
 
 # Worker half: search
@@ -131,18 +150,20 @@ def total(selfie: Selfie) -> int:
 
 @shared_task
 def work() -> None:
-    """One ring: take the oldest due selfie, and ring on while there may be more."""
+    """One ring: take the next due selfie; and ring first, for there may be more."""
     recognition.load()
     if selfie := Selfie.objects.claim():
-        search(selfie)
         ring(work)
+        search(selfie)
 
 
 @dataclass(frozen=True)
 class Found:
+    """`seen` names the blocks that were searched."""
+
     query: Vector
     centre: Vector
-    scanned: int
+    seen: set[int]
     matches: list[Match]
 
 
@@ -159,39 +180,41 @@ def search(selfie: Selfie) -> None:
     if selfie.state == Selfie.State.QUEUED:
         Selfie.objects.held(selfie).update(state=Selfie.State.WORKING)
     try:
-        found = _find(selfie)
+        _finish(selfie, _find(selfie))
     except (Unsearchable, recognition.SelfieRejected) as rejected:
         _fail(selfie, rejected.code)
     except (images.ImageRejected, images.DecoderFault):
         _fail(selfie, "damaged")
     except Exception:
-        # Its bytes are gone, so the guest is asked for another selfie rather than left to wait.
+        # No fault of the selfie: it is tried again in a moment, MAX_ATTEMPTS times at most.
         logger.exception("Search %s failed.", selfie.pk)
-        _fail(selfie, "search_failed")
-    else:
-        _finish(selfie, found)
-    finally:
-        storage.delete([selfie.scratch_key])
+        Selfie.objects.release(selfie, rest_seconds=2)
 
 
 def _find(selfie: Selfie) -> Found:
-    engine = recognition.engine().name
+    engine = selfie.album.engine
     if selfie.attempts > MAX_ATTEMPTS:
         raise Unsearchable("search_failed")
-    if selfie.album.engine != engine:
+    if not _is_known(engine) or (selfie.vectors is not None and selfie.engine != engine):
         raise Unsearchable("engine_changed")
     query = _query(selfie)
-    blocks = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=engine, photo__state=Photo.State.READY)
-    fetched = list(blocks.values_list("photo_id", "count", "vectors", "weak"))
-    rows, vectors, weak = stack(fetched)
-    confirmed, refused = _judged_rows(selfie, rows)
-    photos = np.repeat(np.arange(len(fetched)), [count for _, count, *_ in fetched])
-    result = recognition.match(query, vectors, weak=weak, photos=photos, confirmed=confirmed, refused=refused)
+    index = search_index.of(selfie.album, recognition.engine(engine))
+    said = dict(zip(("confirmed", "refused"), _judged_rows(selfie, index), strict=True))
+    result = recognition.match(
+        query, index.vectors, weak=index.weak, photos=index.photo_numbers, engine_name=engine, **said
+    )
     best: dict[uuid.UUID, tuple[int, recognition.Hit]] = {}
     for hit in result.hits:
-        photo, ordinal = rows[hit.row]
+        photo, ordinal = index.place(hit.row)
         best.setdefault(photo, (ordinal, hit))
-    return Found(query[0], result.centre, len(fetched), _matches(selfie, engine, best))
+    return Found(query[0], result.centre, set(index.blocks), _matches(selfie, engine, best))
+
+
+def _is_known(engine: str) -> bool:
+    try:
+        return bool(recognition.engine(engine))
+    except recognition.UnknownEngine:
+        return False
 
 
 def _query(selfie: Selfie) -> Vector:
@@ -200,7 +223,7 @@ def _query(selfie: Selfie) -> Vector:
         return _kept(selfie)[:1]
     decode = images.decode if selfie.attempts == 1 else images.decode_apart
     pixels = decode(storage.path(selfie.scratch_key), images.DECODE_EDGE).pixels
-    return recognition.embed_selfie(pixels).embedding[np.newaxis]
+    return recognition.embed_selfie(pixels, selfie.album.engine).embedding[np.newaxis]
 
 
 def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recognition.Hit]]) -> list[Match]:
@@ -214,21 +237,30 @@ def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recog
     return matches
 
 
-def _judged_rows(selfie: Selfie, rows: list[tuple[uuid.UUID, int]]) -> tuple[list[int], list[int]]:
+def _judged_rows(selfie: Selfie, index: SearchIndex) -> tuple[list[int], list[int]]:
     """The rows of the faces that this guest called "me" and "not me" in this album, found again by their boxes."""
     judged = Match.objects.filter(selfie__guest=selfie.guest_id, selfie__album=selfie.album_id).exclude(verdict="")
-    faces = Face.objects.filter(photo__in=judged.values("photo"), engine=selfie.album.engine)
-    by_photo: dict[uuid.UUID, list[Face]] = defaultdict(list)
-    for face in faces:
-        by_photo[face.photo_id].append(face)
-    row_of = {place: row for row, place in enumerate(rows)}
+    by_photo = faces_by_photo(Face.objects.filter(photo__in=judged.values("photo"), engine=selfie.album.engine))
     said: dict[str, list[int]] = {Match.Verdict.ME: [], Match.Verdict.NOT_ME: []}
     for match in judged:
-        same = max(by_photo[match.photo_id], key=lambda face: _overlap(face, match), default=None)
-        row = row_of.get((match.photo_id, same.ordinal)) if same and _overlap(same, match) else None
+        same = same_face(by_photo[match.photo_id], match)
+        row = index.row(match.photo_id, same.ordinal) if same else None
         if row is not None:
             said[match.verdict].append(row)
     return said[Match.Verdict.ME], said[Match.Verdict.NOT_ME]
+
+
+def faces_by_photo(faces: QuerySet[Face]) -> dict[uuid.UUID, list[Face]]:
+    found: dict[uuid.UUID, list[Face]] = defaultdict(list)
+    for face in faces:
+        found[face.photo_id].append(face)
+    return found
+
+
+def same_face(faces: list[Face], match: Match) -> Face | None:
+    """The face that lies where the match's does, whichever engine found either."""
+    nearest = max(faces, key=lambda face: _overlap(face, match), default=None)
+    return nearest if nearest and _overlap(nearest, match) else None
 
 
 def _overlap(a: Face | Match, b: Face | Match) -> float:
@@ -245,19 +277,35 @@ def _finish(selfie: Selfie, found: Found) -> None:
         if not Selfie.objects.held(selfie).select_for_update().first():
             return
         _replace_matches(selfie, found.matches)
+        Erasure.order([selfie.scratch_key])
         Selfie.objects.release(
             selfie,
             state=Selfie.State.DONE,
             code="",
-            wanted=False,
+            # Until it is known that nothing came meanwhile.
+            wanted=bool(kept),
             attempts=0,
             engine=selfie.album.engine,
             vectors=kept,
-            scanned=found.scanned,
+            scanned=len(found.seen),
             finished_at=Now(),
         )
     if kept:
-        _look_again(selfie, found.scanned)
+        _rest_if_nothing_came(selfie, found.seen)
+
+
+@transaction.atomic
+def _rest_if_nothing_came(selfie: Selfie, seen: set[int]) -> None:
+    """Faces committed while the search ran may have been announced before this selfie was watching.
+
+    Its row is locked while that is looked up, so that an announcement comes before or after, but not in between.
+    """
+    Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
+    blocks = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=selfie.album.engine)
+    if set(blocks.filter(photo__state=Photo.State.READY).values_list("pk", flat=True)) <= seen:
+        Selfie.objects.filter(pk=selfie.pk).update(wanted=False)
+    else:
+        ring(work)
 
 
 def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
@@ -270,12 +318,21 @@ def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
     )
     for match in matches:
         match.verdict = said.get(match.photo_id, "")
-    selfie.matches.filter(Q(verdict="") | Q(photo__in=[match.photo_id for match in matches])).delete()
-    Match.objects.bulk_create(matches)
+    found = [match.photo_id for match in matches]
+    # Locked, so that none is deleted before its match is committed; those deleted during the search are left out.
+    there = set(Photo.objects.select_for_update().filter(pk__in=found).order_by("pk").values_list("pk", flat=True))
+    selfie.matches.filter(Q(verdict="") | Q(photo__in=found)).delete()
+    Match.objects.bulk_create(match for match in matches if match.photo_id in there)
 
 
+@transaction.atomic
 def _fail(selfie: Selfie, code: str) -> None:
-    Selfie.objects.release(selfie, state=Selfie.State.FAILED, code=code, wanted=False, vectors=None, finished_at=Now())
+    """A search that had a result keeps it, and is no longer brought up to date."""
+    ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0}
+    if selfie.state != Selfie.State.DONE:
+        ended |= {"state": Selfie.State.FAILED, "code": code, "finished_at": Now()}
+    if Selfie.objects.release(selfie, **ended):
+        Erasure.order([selfie.scratch_key])
 
 
 # Later photos
@@ -289,9 +346,8 @@ def announce(album_id: uuid.UUID, engine: str) -> None:
     _, vectors, _ = stack(block[1:] for block in blocks)
     near = [selfie.pk for selfie in watching.only("pk", "vectors") if _near(selfie, vectors)]
     with transaction.atomic():
-        news = fresh.filter(pk__in=[block[0] for block in blocks]).update(announced=True)
-        watching.update(scanned=F("scanned") + news)
         Selfie.objects.filter(pk__in=near).update(wanted=True)
+        fresh.filter(pk__in=[block[0] for block in blocks]).update(announced=True)
         if near:
             ring(work)
 
@@ -302,17 +358,8 @@ def _near(selfie: Selfie, vectors: Vector) -> bool:
         return False
     cosine = float((vectors @ _kept(selfie).T).max())
     # Of unit vectors: distance squared = 2 - 2 cosine.
-    return 2 - 2 * cosine <= recognition.engine().thresholds.maybe ** 2
+    return 2 - 2 * cosine <= recognition.engine(selfie.engine).thresholds.maybe ** 2
 
 
 def _kept(selfie: Selfie) -> Vector:
     return np.frombuffer(bytes(selfie.vectors or b""), dtype="<f4").reshape(2, -1)
-
-
-def _look_again(selfie: Selfie, scanned: int) -> None:
-    """Faces committed while the search ran were announced before this selfie watched: then search once more."""
-    blocks = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=selfie.album.engine)
-    if blocks.filter(photo__state=Photo.State.READY).count() > scanned:
-        with transaction.atomic():
-            Selfie.objects.filter(pk=selfie.pk).update(wanted=True)
-            ring(work)

@@ -10,10 +10,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
-from galleries.models import Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
+from galleries.models import Album, Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
 from galleries.models.lease import from_now
 
-from . import photo, selfie
+from . import photo, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 # An announcement or erasure this old was left by a process that died; younger ones are still in somebody's hands.
 LEFT_SECONDS = 30
 INCOMING_SECONDS = 6 * 3600
+SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
 # An ended search is kept this long, to say so to its guest.
 ENDED_DAYS = 30
@@ -29,7 +30,7 @@ ENDED_DAYS = 30
 @shared_task
 def sweep() -> None:
     """Each duty by itself: one that fails is logged and tried again in 15 seconds, and holds up no other."""
-    for duty in (ring_for_due, announce_left, erase_left, end_selfies, drop_old):
+    for duty in (ring_for_due, announce_left, advance_albums, erase_left, erase_scratch, end_selfies, drop_old):
         _carry_out(duty)
 
 
@@ -53,10 +54,22 @@ def announce_left() -> None:
         selfie.announce(album, engine)
 
 
+def advance_albums() -> None:
+    for album in Album.objects.exclude(next_engine=""):
+        reindex.advance(album)
+
+
 def erase_left() -> None:
     for erasure in Erasure.objects.filter(created_at__lt=from_now(-LEFT_SECONDS)):
-        erasure.carry_out()
+        _carry_out(erasure.carry_out)
     storage.sweep_incoming(INCOMING_SECONDS)
+
+
+def erase_scratch() -> None:
+    """Pictures of selfies that no search waits for: of a process that died before their row was there, or went."""
+    waiting = Selfie.objects.filter(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
+    wanted = {selfie.scratch_key for selfie in waiting.only("pk")}
+    storage.delete(key for key in storage.older_than("selfies", SCRATCH_SECONDS) if key not in wanted)
 
 
 def end_selfies() -> None:
@@ -65,7 +78,7 @@ def end_selfies() -> None:
 
 def drop_old() -> None:
     days = timezone.now() - timedelta(days=ENDED_DAYS)
-    Selfie.objects.filter(state__in=[Selfie.State.EXPIRED, Selfie.State.FAILED], created_at__lt=days).delete()
+    Selfie.objects.filter(state=Selfie.State.EXPIRED, expires_at__lt=days).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -16,13 +16,13 @@ def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | 
     Raises Refusal: 403 wrong_password, 410 link_used_up.
     """
     guest, key = (viewer.guest, None) if viewer.guest else Guest.make(viewer.user)
-    visit = Visit.objects.filter(guest=guest, link=link).first()
-    if visit is None or not visit.unlocked:
+    visit, is_new = Visit.objects.get_or_create(guest=guest, link=link)
+    if not visit.unlocked:
         if not link.accepts(password):
             raise Refusal("wrong_password", "This is not the link's password.", status=403)
-        if visit is None and not link.take_use():
+        if is_new and not link.take_use():
             raise Refusal("link_used_up", "This link has taken all the guests it may.", status=410)
-        Visit.objects.update_or_create(guest=guest, link=link, defaults={"unlocked": True})
+        Visit.objects.filter(pk=visit.pk).update(unlocked=True)
     return guest, key
 
 
@@ -38,9 +38,11 @@ def change_link(link: Link, **changes: Any) -> None:
     if "password" in changes:
         link.set_password(changes.pop("password"))
         link.visits.update(unlocked=not link.needs_password)
+        changes["password_hash"] = link.password_hash
     for name, value in changes.items():
         setattr(link, name, value)
-    link.save()
+    # No more than was changed: whoever switched the link off meanwhile shall not find it on again.
+    link.save(update_fields=list(changes))
 
 
 @transaction.atomic

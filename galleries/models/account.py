@@ -28,7 +28,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, which has no types
     username = None  # type: ignore[assignment]  # people sign in by e-mail
     email = models.EmailField(_("e-mail address"), unique=True)
 

@@ -16,6 +16,14 @@ class AlbumQuerySet(models.QuerySet["Album"]):
     def owned_by(self, user: "User | None") -> Self:
         return self.filter(owner=user) if user else self.none()
 
+    def locked(self) -> Self:
+        """To be read in a transaction that adds to an album, switches or deletes it: these wait for each other.
+
+        Workers do not: a row that points to the album wants less than this lock denies. Whoever locks more than one
+        kind takes the album first, then searches, then photos; so nobody waits in a circle.
+        """
+        return self.select_for_update(no_key=True)
+
     def with_counts(self) -> Self:
         return self.annotate(photo_count=Count("photos", filter=Q(photos__state="ready")))
 
@@ -28,6 +36,8 @@ class Album(models.Model):
     face_search = models.BooleanField(_("face search"), default=False)
     # The engine whose vectors answer searches; "" until face search is first switched on.
     engine = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # The engine that the album is moving to, while it does.
+    next_engine = models.CharField(max_length=64, blank=True, default="", editable=False)
     # Files that came again: they have no row of their own, but progress must add up.
     duplicates = models.PositiveIntegerField(default=0, editable=False)
     # When a worker last took a photo from here, so that albums are served in turn.

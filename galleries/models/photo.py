@@ -37,6 +37,10 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
     def by_moment(self) -> Self:
         return self.annotate(moment=Coalesce("taken_at", "received_at"))
 
+    def in_order(self) -> Self:
+        """As they were taken; those of one moment by name."""
+        return self.by_moment().order_by("moment", "name", "pk")
+
     def claim(self) -> "Photo | None":
         """The next due photo of the album that has waited longest for its turn."""
         waiting = Album.objects.filter(Exists(Photo.objects.due().filter(album=OuterRef("pk"))))
@@ -66,7 +70,7 @@ class Photo(Leased):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="photos")
     name = models.CharField(max_length=255)
-    folder = models.CharField(max_length=500, blank=True, default="")
+    folder = models.CharField(max_length=650, blank=True, default="")
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     crc32 = models.PositiveBigIntegerField()

@@ -4,8 +4,9 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .album import Album
@@ -24,7 +25,9 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         return self.filter(searching | Q(state=Selfie.State.DONE, wanted=True)).filter(is_free())
 
     def claim(self) -> "Selfie | None":
-        return self.claim_first(self.due().order_by("created_at", "pk"), LEASE_SECONDS)
+        """A guest who waits comes before one whose result is to be brought up to date."""
+        waits_for_nothing = Case(When(state=Selfie.State.DONE, then=1), default=0)
+        return self.claim_first(self.due().order_by(waits_for_nothing, "created_at", "pk"), LEASE_SECONDS)
 
     def granting(self) -> Self:
         """Those that still open photos: not run out, by an open link, and the guest let in by it."""
@@ -72,6 +75,11 @@ class Selfie(Leased):
 
     def __str__(self) -> str:
         return f"search {self.pk}"
+
+    @property
+    def state_now(self) -> "Selfie.State":
+        """Its photos are shut the moment it runs out, which is before upkeep has noticed."""
+        return Selfie.State(self.state) if self.expires_at > timezone.now() else Selfie.State.EXPIRED
 
     @property
     def scratch_key(self) -> str:

@@ -1,0 +1,184 @@
+"""What people type into pages -> typed values."""
+
+import uuid
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from galleries.models import Album, Archive, LegalBasis, Link, Match
+
+_PASSWORD_LENGTH = 128
+
+
+class DayInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class AlbumForm(forms.ModelForm):
+    class Meta:
+        model = Album
+        fields = ["title", "event_date"]
+        widgets = {"event_date": DayInput()}
+
+
+class FaceSearchForm(forms.Form):
+    """Why faces may be searched. All of it empty, or all of it filled in."""
+
+    basis = forms.ChoiceField(
+        label=_("Legal basis"), required=False, choices=[("", _("Please choose …")), *LegalBasis.Basis.choices]
+    )
+    attested = forms.BooleanField(
+        label=_("I attest that this applies to the people in these photos, and that I can show it."), required=False
+    )
+
+
+class NewAlbumForm(AlbumForm):
+    face_search = forms.BooleanField(
+        label=_("Let guests find their photos by a selfie"),
+        required=False,
+        help_text=_("Pixora then measures the faces in this album. You can switch it on or off later."),
+    )
+
+
+class LinkForm(forms.ModelForm):
+    can_browse = forms.BooleanField(
+        label=_("Guests may see all photos"),
+        required=False,
+        help_text=_("Otherwise each guest sees only the photos they are in."),
+    )
+    can_download = forms.BooleanField(label=_("Guests may download"), required=False, initial=True)
+    password = forms.CharField(
+        label=_("Password"),
+        required=False,
+        strip=False,
+        max_length=_PASSWORD_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=_("Guests are asked for it once. Leave it empty for none."),
+    )
+    last_day = forms.DateField(
+        label=_("Last day"),
+        required=False,
+        widget=DayInput(),
+        help_text=_("The link ends at midnight (UTC) after this day. Leave it empty for no end."),
+    )
+    max_uses = forms.IntegerField(
+        label=_("New guests at most"),
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        help_text=_("Leave it empty for any number."),
+    )
+
+    class Meta:
+        model = Link
+        fields = ["can_browse", "can_download", "max_uses"]
+
+    field_order = ["can_browse", "can_download", "password", "last_day", "max_uses"]
+
+    def clean_last_day(self) -> date | None:
+        day: date | None = self.cleaned_data["last_day"]
+        if day and day < timezone.now().date():
+            raise forms.ValidationError(_("This day lies in the past."))
+        return day
+
+    def changes(self) -> dict[str, Any]:
+        """Values by the names that Link.make and visit.change_link know."""
+        said = dict(self.cleaned_data)
+        day = said.pop("last_day")
+        said["expires_at"] = datetime.combine(day, time.max, tzinfo=timezone.get_default_timezone()) if day else None
+        return said
+
+
+class LinkEditForm(LinkForm):
+    """The password is not shown again: empty keeps it."""
+
+    remove_password = forms.BooleanField(label=_("No password any more"), required=False)
+
+    field_order = ["can_browse", "can_download", "password", "remove_password", "last_day", "max_uses"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.expires_at:
+            self.initial["last_day"] = self.instance.expires_at.date()
+        if self.instance.needs_password:
+            self.fields["password"].label = _("New password")
+            self.fields["password"].help_text = _("Leave it empty to keep the one it has.")
+        else:
+            del self.fields["remove_password"]
+
+    def changes(self) -> dict[str, Any]:
+        said = super().changes()
+        if said.pop("remove_password", False):
+            return said | {"password": ""}
+        if not said["password"]:
+            del said["password"]
+        return said
+
+
+class SelfieForm(forms.Form):
+    selfie = forms.FileField(
+        allow_empty_file=True,
+        error_messages={"required": _("Take a selfie, or choose a picture of yourself, first.")},
+    )
+    consent = forms.BooleanField(error_messages={"required": _("We search only after you have agreed to it.")})
+    keep_me_posted = forms.BooleanField(required=False)
+
+
+class UnlockForm(forms.Form):
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=_PASSWORD_LENGTH,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class VerdictForm(forms.Form):
+    photo = forms.UUIDField()
+    verdict = forms.ChoiceField(choices=Match.Verdict.choices)
+
+
+class PhotoIdsField(forms.Field):
+    """The photos ticked in a grid, as UUIDs."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: list[str] | None) -> list[uuid.UUID]:
+        try:
+            return [uuid.UUID(each) for each in value or []]
+        except ValueError as error:
+            raise forms.ValidationError(_("This is not a photo.")) from error
+
+
+class PhotosForm(forms.Form):
+    photo = PhotoIdsField(error_messages={"required": _("Choose some photos first.")})
+
+
+class ZipForm(forms.Form):
+    """No photos: all of them."""
+
+    photo = PhotoIdsField(required=False)
+    size = forms.ChoiceField(choices=Archive.Size.choices)
+
+
+class FirstAdminForm(forms.Form):
+    email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=_PASSWORD_LENGTH,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=password_validation.password_validators_help_text_html,
+    )
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        password_validation.validate_password(password)
+        return password

@@ -1,0 +1,53 @@
+"""How long a request may be: refused by its Content-Length, before the first byte of the body is read.
+
+The web server holds every body to its Content-Length. It stands before CsrfViewMiddleware, which reads forms.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from galleries.api.problems import problem_json
+from galleries.errors import Refusal
+from galleries.views.page import refused
+
+# The longest list of ids that the API takes has 4 MB.
+PLAIN_BYTES = 10_000_000
+_ONE_FILE = ("guest-link", "api:shared-link-selfies")
+_MANY_FILES = ("album-upload", "api:album-photos")
+
+
+class BodyLimit:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        most = PLAIN_BYTES + _files(request) * settings.PIXORA_MAX_FILE_BYTES
+        if _length(request) <= most:
+            return None
+        words = _("This is too much for one request: at most %(n)s MB are taken here.") % {"n": most // 1_000_000}
+        refusal = Refusal("request_too_large", words, status=413)
+        if request.resolver_match and request.resolver_match.app_name == "api":
+            return problem_json(refusal.status, refusal.code, refusal.detail)
+        return refused(request, refusal)
+
+
+def _files(request: HttpRequest) -> int:
+    """How many files of full length the route takes. Who has not signed in has no album to send many to."""
+    name = request.resolver_match.view_name if request.resolver_match else ""
+    if name in _ONE_FILE:
+        return 1
+    signed_in = request.user.is_authenticated or "Authorization" in request.headers
+    return settings.DATA_UPLOAD_MAX_NUMBER_FILES if name in _MANY_FILES and signed_in else 0
+
+
+def _length(request: HttpRequest) -> int:
+    """Django, too, reads nothing of a body whose length it cannot read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0

@@ -1,0 +1,47 @@
+"""Files of a form while they arrive: written once, hashed on the way, and never further than one file may be long.
+
+Settings name `IncomingHandler` as the only upload handler. `storage.receive(file.chunks(), ...)` then takes over what
+is stored already instead of copying it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+
+from galleries import storage
+
+
+class IncomingFile(UploadedFile):
+    """`size` counts all bytes that were sent, stored or not. Closing it, which Django does after the request, discards
+    what nobody took over.
+    """
+
+    def __init__(self, incoming: storage.Incoming, name: str | None, content_type: str | None) -> None:
+        super().__init__(None, name, content_type, incoming.size)
+        self._incoming = incoming
+
+    def chunks(self, chunk_size: int | None = None) -> Iterable[bytes]:  # type: ignore[override]
+        return self._incoming
+
+    def close(self) -> None:
+        self._incoming.discard()
+
+
+class IncomingHandler(FileUploadHandler):
+    chunk_size = storage.CHUNK_BYTES
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._incoming = storage.Incoming(settings.PIXORA_MAX_FILE_BYTES)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self._incoming.write(raw_data)
+
+    def file_complete(self, file_size: int) -> IncomingFile:
+        return IncomingFile(self._incoming, self.file_name, self.content_type)
+
+    def upload_interrupted(self) -> None:
+        self._incoming.discard()

@@ -1,0 +1,36 @@
+"""The front door, and the first administrator. Signing in and up is allauth's (templates/account)."""
+
+from django.contrib.auth import login
+from django.http import Http404, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from galleries.access import Viewer
+from galleries.forms import FirstAdminForm
+from galleries.models.account import first_admin_wanted, make_first_admin
+
+from .page import Request, page
+
+
+@require_safe
+@page
+def home(request: Request, viewer: Viewer) -> HttpResponseBase:
+    return redirect("albums") if viewer.user else render(request, "home.html")
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+@page
+def first_admin(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
+    """The one-time link that a first run prints. Used up, out of date and made up are the same 404."""
+    if not first_admin_wanted(token):
+        raise Http404
+    form = FirstAdminForm(request.POST or None)
+    if form.is_valid():
+        user = make_first_admin(token, form.cleaned_data["email"], form.cleaned_data["password"])
+        if user is None:
+            raise Http404
+        login(request, user)
+        return redirect("admin:index")
+    return render(request, "account/first_admin.html", {"form": form})

@@ -1,0 +1,117 @@
+"""The photographer's albums: the list, and what is set for a whole album."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.http import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from galleries import access
+from galleries.access import Viewer
+from galleries.flows import album as album_flow
+from galleries.forms import AlbumForm, FaceSearchForm, NewAlbumForm
+from galleries.models import Album, Photo
+
+from .confirm import Question, ask, is_confirmed
+from .page import Request, owners_page, told_by
+
+
+@require_safe
+@owners_page
+def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
+    shown = Photo.objects.shown().filter(album=OuterRef("pk")).order_by("received_at", "pk")
+    waiting = Count("photos", filter=Q(photos__state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING]))
+    own: Any = access.visible_to(viewer, Album)
+    found = own.with_counts().annotate(cover=Subquery(shown.values("pk")[:1]), waiting_count=waiting)
+    return render(request, "albums.html", {"albums": found})
+
+
+@require_http_methods(["GET", "POST"])
+@owners_page
+def album_new(request: Request, viewer: Viewer) -> HttpResponseBase:
+    form = NewAlbumForm(request.POST or None, instance=Album(owner=viewer.user))
+    basis = FaceSearchForm(request.POST or None)
+    if form.is_valid() and basis.is_valid():
+        with told_by(basis):
+            album = album_flow.make(viewer, **form.cleaned_data, **basis.cleaned_data)
+            return redirect("album", album.pk)
+    return render(request, "album_form.html", {"form": form, "basis": basis})
+
+
+@require_http_methods(["GET", "POST"])
+@owners_page
+def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    album = access.album_for(viewer, album_id)
+    form = AlbumForm(request.POST or None, instance=album)
+    if form.is_valid():
+        album_flow.describe(album, **form.cleaned_data)
+        return redirect("album", album.pk)
+    return render(request, "album_form.html", {"form": form, "album": access.album_for(viewer, album_id)})
+
+
+@require_http_methods(["GET", "POST"])
+@owners_page
+def album_delete(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    album = access.album_for(viewer, album_id)
+    if not is_confirmed(request):
+        return ask(request, _about_deleting(album))
+    album_flow.delete(album)
+    messages.success(request, _("The album “%(title)s” has been deleted.") % {"title": album.title})
+    return redirect("albums")
+
+
+def _about_deleting(album: Album) -> Question:
+    count = album.photos.count()
+    text = ngettext(
+        "%(count)s photo, its faces, all links and all searches of guests are deleted. This cannot be undone.",
+        "%(count)s photos, their faces, all links and all searches of guests are deleted. This cannot be undone.",
+        count,
+    )
+    return Question(
+        title=_("Delete “%(title)s”?") % {"title": album.title},
+        text=text % {"count": count},
+        button=_("Delete the album"),
+        back=reverse("album", args=[album.pk]),
+    )
+
+
+@require_POST
+@owners_page
+def album_face_search(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    album = access.album_for(viewer, album_id)
+    if request.POST.get("on") == "yes":
+        return _face_search_on(request, viewer, album)
+    if not is_confirmed(request):
+        return ask(request, _about_face_search_off(album))
+    album_flow.switch_face_search(album, False)
+    messages.success(request, _("Face search is off. All face data of this album has been deleted."))
+    return redirect("album", album.pk)
+
+
+def _face_search_on(request: Request, viewer: Viewer, album: Album) -> HttpResponseBase:
+    form = FaceSearchForm(request.POST)
+    if form.is_valid():
+        with told_by(form):
+            album_flow.switch_face_search(album, True, by=viewer.user, **form.cleaned_data)
+            messages.success(request, _("Face search is on. Faces in the photos so far are being looked for."))
+            return redirect("album", album.pk)
+    return render(request, "face_search.html", {"album": album, "basis": form})
+
+
+def _about_face_search_off(album: Album) -> Question:
+    return Question(
+        title=_("Switch face search off?"),
+        text=_(
+            "This deletes all face data of this album: every measured face, and all searches of guests with "
+            "their results. The photos stay."
+        ),
+        button=_("Switch off and delete face data"),
+        back=reverse("album", args=[album.pk]),
+        fields=[("on", "no")],
+    )

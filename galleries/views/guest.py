@@ -1,0 +1,120 @@
+"""A guest comes by a link: consent and a selfie, the password, all photos; and what they have found before."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, OuterRef, Q, Subquery, UUIDField
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from galleries import access
+from galleries.access import Viewer
+from galleries.errors import Refusal
+from galleries.flows import selfie as selfie_flow
+from galleries.flows import visit as visit_flow
+from galleries.forms import SelfieForm, UnlockForm
+from galleries.models import Link, Match, Photo, Selfie
+from galleries.models.selfie import CERTAIN
+
+from .page import Request, page, told_by
+from .paging import a_page
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def guest_link(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
+    """Looking at a link leaves no trace; a guest is made by what they send."""
+    link = access.shared_link(token)
+    steps: dict[str, Callable[[Request, Viewer, Link], HttpResponseBase]] = {
+        "unlock": _unlock,
+        "browse": _browse,
+        "selfie": _selfie,
+    }
+    if request.method == "POST":
+        return steps.get(request.POST.get("step", ""), _landing)(request, viewer, link)
+    return _landing(request, viewer, link)
+
+
+def _landing(request: Request, viewer: Viewer, link: Link, form: Any = None, status: int = 200) -> HttpResponse:
+    if link.needs_password and access.visit_of(viewer, link) is None:
+        return render(request, "guest/locked.html", {"link": link, "form": form or UnlockForm()}, status=status)
+    earlier = access.visible_to(viewer, Selfie).filter(link=link, state=Selfie.State.DONE).first()
+    context = {"link": link, "album": link.album, "earlier": earlier} | selfie_form(form)
+    return render(request, "guest/landing.html", context, status=status)
+
+
+def selfie_form(form: SelfieForm | None = None) -> dict[str, Any]:
+    """What guest/selfie_form.html and its consent text need, beside the link."""
+    return {"form": form or SelfieForm(), "selfie_days": settings.PIXORA_SELFIE_DAYS}
+
+
+def _unlock(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
+    form = UnlockForm(request.POST)
+    if form.is_valid():
+        with told_by(form):
+            _, key = visit_flow.enter(link, viewer, form.cleaned_data["password"])
+            return _on_the_way("guest-link", link.token, key)
+    return _landing(request, viewer, link, form, status=403)
+
+
+def _browse(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
+    access.require_visit(viewer, link)
+    if not link.can_browse:
+        raise Refusal("browsing_off", "This link shows each guest their own photos only.", status=403)
+    _, key = visit_flow.enter(link, viewer)
+    return _on_the_way("shared", link.album_id, key)
+
+
+def _selfie(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
+    access.require_visit(viewer, link)
+    form = SelfieForm(request.POST, request.FILES)
+    if form.is_valid():
+        sent = form.cleaned_data
+        with told_by(form):
+            selfie, key = selfie_flow.receive(
+                link, viewer, sent["selfie"].chunks(), consent=sent["consent"], keep_me_posted=sent["keep_me_posted"]
+            )
+            return _on_the_way("selfie", selfie.pk, key)
+    return _landing(request, viewer, link, form, status=400)
+
+
+def _on_the_way(name: str, to: Any, key: str | None) -> HttpResponseBase:
+    response = redirect(name, to)
+    if key:
+        access.remember_guest(response, key)
+    return response
+
+
+@require_safe
+@page
+def shared(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    """The whole album, for guests whose link lets them look through it."""
+    visit = access.browsing_visit(viewer, album_id)
+    if visit is None:
+        raise Http404
+    shown = access.visible_to(viewer, Photo).filter(album=album_id)
+    photos, last = a_page(shown, request.GET.get("after", ""))
+    context = {"album": visit.link.album, "link": visit.link, "photos": photos, "last": last}
+    if request.htmx:
+        return render(request, "guest/more.html", context)
+    return render(request, "guest/shared.html", context | {"count": shown.count()})
+
+
+@require_safe
+@page
+def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
+    """The galleries of this viewer's searches, newest first."""
+    certain = Match.objects.filter(CERTAIN, selfie=OuterRef("pk"), photo__state=Photo.State.READY, photo__hidden=False)
+    shown = Q(matches__photo__state=Photo.State.READY, matches__photo__hidden=False)
+    sure = Q(matches__tier="sure", matches__verdict="") | Q(matches__verdict="me")
+    found = access.visible_to(viewer, Selfie).exclude(state__in=[Selfie.State.FAILED, Selfie.State.EXPIRED])
+    galleries = found.select_related("album").annotate(
+        count=Count("matches", filter=shown & sure),
+        cover=Subquery(certain.order_by("distance").values("photo")[:1], output_field=UUIDField()),
+    )
+    return render(request, "guest/my_photos.html", {"galleries": galleries})

@@ -1,0 +1,106 @@
+"""What all pages have in common: their viewer, private caching, and words for what is refused.
+
+A view is `view(request, viewer, **ids)`. It raises Refusal or Http404 and nothing else that is expected; here, and only
+here, a Refusal becomes a page with its words.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from django import forms
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django_htmx.middleware import HtmxDetails
+
+from galleries import access
+from galleries.access import Viewer
+from galleries.errors import Refusal
+from galleries.flows import visit
+
+_View = Callable[..., HttpResponseBase]
+# What somebody can put right in the form they sent; other refusals are pages.
+_CORRECTABLE = (400, 403, 413)
+RETRY_SECONDS = 10
+
+
+class Request(HttpRequest):
+    """Django's request after the htmx middleware."""
+
+    htmx: HtmxDetails
+
+
+def page(view: _View) -> _View:
+    """A page for anybody."""
+
+    @wraps(view)
+    def wrapper(request: Request, **ids: Any) -> HttpResponseBase:
+        try:
+            response = view(request, _viewer(request), **ids)
+        except Refusal as refusal:
+            response = _reload(refusal.status) if request.htmx else refused(request, refusal)
+        except Http404:
+            if not request.htmx:
+                raise
+            response = _reload(404)
+        patch_cache_control(response, private=True, no_store=True)
+        patch_vary_headers(response, ("Cookie", "HX-Request"))
+        return response
+
+    return wrapper
+
+
+def owners_page(view: _View) -> _View:
+    """A page for photographers: whoever is not signed in is asked to, whether or not there is such a page."""
+
+    @page
+    @wraps(view)
+    def wrapper(request: Request, viewer: Viewer, **ids: Any) -> HttpResponseBase:
+        if viewer.user is None:
+            return _reload(401) if request.htmx else redirect_to_login(_return_path(request))
+        return view(request, viewer, **ids)
+
+    return wrapper
+
+
+def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    response = render(request, "refusal.html", {"refusal": refusal}, status=refusal.status)
+    if refusal.status in (429, 503):
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+@contextmanager
+def told_by(form: forms.Form) -> Iterator[None]:
+    """Show a refusal that can be put right at the form it answers."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.status not in _CORRECTABLE:
+            raise
+        form.add_error(None, refusal.detail)
+
+
+def whole_number(request: HttpRequest, name: str) -> int:
+    """A number that a page of ours put into its own addresses; 0 for anything else."""
+    number = request.GET.get(name, "")
+    return int(number) if number.isdecimal() and len(number) < 10 else 0
+
+
+def _viewer(request: HttpRequest) -> Viewer:
+    viewer = access.viewer_of(request)
+    visit.keep_with_account(viewer)
+    return viewer
+
+
+def _reload(status: int) -> HttpResponse:
+    """A part of a page that can no longer be had: have the browser ask for the whole page, which says why."""
+    return HttpResponse(status=status, headers={"HX-Refresh": "true"})
+
+
+def _return_path(request: HttpRequest) -> str:
+    return request.get_full_path() if request.method == "GET" else reverse("albums")

@@ -1,0 +1,132 @@
+"""A guest's search: the wait, the result, their word on it, its zip, and its end."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from galleries import access
+from galleries.access import Viewer
+from galleries.errors import Refusal
+from galleries.flows import archive as archive_flow
+from galleries.flows import selfie as selfie_flow
+from galleries.forms import VerdictForm, ZipForm
+from galleries.models import Match, Selfie
+
+from .confirm import Question, ask, is_confirmed
+from .guest import selfie_form
+from .page import Request, page, whole_number
+from .zip import send_off
+
+_MATCHES_A_PAGE = 500
+_TEMPLATES = {
+    Selfie.State.QUEUED: "selfie/waiting.html",
+    Selfie.State.WORKING: "selfie/waiting.html",
+    Selfie.State.DONE: "selfie/done.html",
+    Selfie.State.FAILED: "selfie/failed.html",
+    Selfie.State.EXPIRED: "selfie/expired.html",
+}
+
+
+@require_safe
+@page
+def selfie(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
+    selfie = access.selfie_for(viewer, selfie_id)
+    state = selfie.state_now
+    context: dict[str, Any] = {"selfie": selfie, "album": selfie.album, "link": selfie.link}
+    if state == Selfie.State.DONE:
+        context |= _result(viewer, selfie, max(1, whole_number(request, "page")))
+    elif state == Selfie.State.FAILED:
+        context |= {"words": selfie_flow.WORDS[selfie.code]} | selfie_form()
+    elif state != Selfie.State.EXPIRED:
+        context |= {"total": selfie_flow.progress(selfie)[1]}
+    return render(request, _TEMPLATES[state], context)
+
+
+def _result(viewer: Viewer, selfie: Selfie, page: int = 1) -> dict[str, Any]:
+    start = (page - 1) * _MATCHES_A_PAGE
+    found: Any = selfie_flow.result(selfie)
+    matches = list(found[start : start + _MATCHES_A_PAGE + 1])
+    shown, count, sure = matches[:_MATCHES_A_PAGE], found.count(), found.certain().count()
+    return {
+        "selfie": selfie,
+        "sure": [match for match in shown if match.shown_tier == Match.Tier.SURE],
+        "maybe": [match for match in shown if match.shown_tier == Match.Tier.MAYBE],
+        "sure_count": sure,
+        "maybe_count": count - sure,
+        "next_page": page + 1 if len(matches) > len(shown) else None,
+        "can_download": selfie.link.can_download,
+    } | _searched(selfie, count)
+
+
+def _searched(selfie: Selfie, seen: int) -> dict[str, Any]:
+    scanned, total = selfie_flow.progress(selfie)
+    return {"scanned": scanned, "total": total, "seen": seen}
+
+
+@require_safe
+@page
+def selfie_status(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
+    """The part of the page that waits. Once the search is over, the browser is told to load the whole page anew."""
+    selfie = access.selfie_for(viewer, selfie_id)
+    state = selfie.state_now
+    if state == Selfie.State.DONE and "seen" in request.GET:
+        seen = whole_number(request, "seen")
+        fresh = max(0, selfie_flow.result(selfie).count() - seen)
+        return render(request, "selfie/searched.html", {"selfie": selfie, "fresh": fresh} | _searched(selfie, seen))
+    if state in (Selfie.State.QUEUED, Selfie.State.WORKING):
+        return render(request, "selfie/status.html", {"selfie": selfie, "total": selfie_flow.progress(selfie)[1]})
+    return HttpResponse(headers={"HX-Refresh": "true"})
+
+
+@require_POST
+@page
+def selfie_feedback(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
+    selfie = access.selfie_for(viewer, selfie_id)
+    form = VerdictForm(request.POST)
+    if not form.is_valid():
+        raise Refusal("invalid", _("Say of a photo whether it is you."))
+    selfie_flow.judge(selfie, form.cleaned_data["photo"], form.cleaned_data["verdict"])
+    if request.htmx:
+        return render(request, "selfie/result.html", _result(viewer, selfie))
+    return redirect("selfie", selfie.pk)
+
+
+@require_POST
+@page
+def selfie_zip(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
+    selfie = access.selfie_for(viewer, selfie_id)
+    form = ZipForm(request.POST)
+    if not form.is_valid():
+        raise Refusal("invalid", _("This is not a size we know, or not a photo."))
+    archive = archive_flow.of_selfie(viewer, selfie, form.cleaned_data["photo"] or None, form.cleaned_data["size"])
+    return send_off(request, archive, back=reverse("selfie", args=[selfie.pk]))
+
+
+@require_http_methods(["GET", "POST"])
+@page
+def selfie_withdraw(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
+    selfie = access.selfie_for(viewer, selfie_id)
+    if not is_confirmed(request):
+        return ask(request, _about_withdrawing(selfie))
+    token = selfie.link.token
+    selfie_flow.withdraw(selfie)
+    messages.success(request, _("Your consent is withdrawn. Your search and all that we knew of your face are erased."))
+    return redirect("guest-link", token)
+
+
+def _about_withdrawing(selfie: Selfie) -> Question:
+    return Question(
+        title=_("Withdraw your consent?"),
+        text=_(
+            "Your search, its result and all that we know of your face are erased at once. "
+            "The photos stay in the photographer's album. You can search again later with a new selfie."
+        ),
+        button=_("Withdraw and erase"),
+        back=reverse("selfie", args=[selfie.pk]),
+    )

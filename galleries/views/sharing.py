@@ -1,0 +1,77 @@
+"""Links: made, shown with their QR code, changed, switched off, deleted."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from galleries import access
+from galleries.access import Viewer
+from galleries.flows import visit
+from galleries.forms import LinkEditForm, LinkForm
+from galleries.models import Link, Selfie
+
+from .confirm import Question, ask, is_confirmed
+from .page import Request, owners_page
+
+
+@require_http_methods(["GET", "POST"])
+@owners_page
+def album_link_new(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    album = access.album_for(viewer, album_id)
+    form = LinkForm(request.POST or None)
+    if form.is_valid():
+        return redirect("link", Link.make(album, **form.changes()).pk)
+    return render(request, "sharing/new.html", {"album": album, "form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@owners_page
+def link(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
+    link = access.link_for(viewer, link_id)
+    if request.method == "POST" and (switch := request.POST.get("enabled")):
+        visit.change_link(link, enabled=switch == "yes")
+        return redirect("link", link.pk)
+    form = LinkEditForm(request.POST or None, instance=link)
+    if form.is_valid():
+        visit.change_link(link, **form.changes())
+        messages.success(request, _("Saved."))
+        return redirect("link", link.pk)
+    address = request.build_absolute_uri(reverse("guest-link", args=[link.token]))
+    return render(request, "sharing/link.html", {"link": link, "form": form, "address": address} | _numbers(link))
+
+
+def _numbers(link: Link) -> dict[str, Any]:
+    let_in = link.visits.filter(unlocked=True).count()
+    searched = Count("guest", distinct=True)
+    found = Count("guest", distinct=True, filter=Q(state=Selfie.State.DONE, matches__isnull=False))
+    return {"guest_count": let_in} | link.selfies.aggregate(searched_count=searched, found_count=found)
+
+
+@require_http_methods(["GET", "POST"])
+@owners_page
+def link_delete(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
+    link = access.link_for(viewer, link_id)
+    if not is_confirmed(request):
+        return ask(request, _about_deleting(link))
+    visit.delete_link(link)
+    messages.success(request, _("The link has been deleted."))
+    return redirect("album", link.album_id)
+
+
+def _about_deleting(link: Link) -> Question:
+    return Question(
+        title=_("Delete this link?"),
+        text=_(
+            "Whoever came by it loses access at once, and their searches are erased. "
+            "Printed QR codes of it stop working. To pause it, switch it off instead."
+        ),
+        button=_("Delete the link"),
+        back=reverse("link", args=[link.pk]),
+    )
