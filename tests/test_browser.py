@@ -22,6 +22,8 @@ from tests import pictures
 from tests.conftest import PASSWORD, needs_program
 from tests.running import Site
 
+# One site for all who want one: two at once would share two cores.
+pytestmark = pytest.mark.xdist_group("site")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
 SHOTS = Path(settings.BASE_DIR) / "var" / "screenshots"
 README_SHOTS = Path(settings.BASE_DIR) / "static" / "screenshots"
