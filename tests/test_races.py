@@ -207,7 +207,7 @@ def test_a_ready_photo_whose_new_index_is_given_up_stays_ready(searchable: Album
     Photo.objects.update(attempts=10, wanted_engine=searchable.engine)
     photo_flow.work()
     photo.refresh_from_db()
-    assert (photo.state, photo.wanted_engine, photo.face_count) == ("ready", "", 1)
+    assert (photo.state, photo.wanted_engine, photo.face_count, photo.attempts) == ("ready", "", 1, 0)
 
 
 def test_an_account_that_is_deleted_takes_its_guests_with_it(searchable: Album, link: Link) -> None:

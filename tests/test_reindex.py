@@ -131,3 +131,16 @@ def test_an_engine_whose_code_is_gone_is_not_asked_for(searchable: Album, link: 
     assert found.api.get(f"/api/v1/selfies/{found.selfie.pk}/").json()["code"] == "engine_changed"
     with pytest.raises(recognition.UnknownEngine):
         recognition.engine("centerface-onnx+dlib-onnx@0")
+
+
+def test_a_photo_that_is_given_up_holds_up_no_album(searchable: Album, link: Link, other_engine: str) -> None:
+    reindex.begin(searchable, other_engine)
+    Photo.objects.filter(name="b.jpg").update(attempts=10)
+    work_off()
+    upkeep.sweep()
+    searchable.refresh_from_db()
+    given_up = Photo.objects.get(name="b.jpg")
+    assert (searchable.engine, searchable.next_engine) == (other_engine, "")
+    assert (given_up.state, given_up.code, given_up.face_count, given_up.attempts) == ("ready", "gave_up", 0, 0)
+    assert not Photo.objects.due().exists()
+    assert names(search(link)) == {"a.jpg"}

@@ -243,6 +243,7 @@ def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
         code="",
         detail="",
         attempts=0,
+        strikes=0,
         wanted_engine=still_wanted,
         colour=examined.renditions.colour,
         preview_size=len(preview),
@@ -306,7 +307,7 @@ def _quarantine(photo: Photo, code: str, detail: str) -> None:
     """A photo that was ready stays so, with the faces it had: its guests shall not lose it."""
     logger.warning("Photo %s is given up: %s.", photo.pk, code)
     if photo.state == Photo.State.READY:
-        _settle(photo, code=code, detail=detail, wanted_engine="")
+        _settle(photo, code=code, detail=detail, attempts=0, strikes=0, wanted_engine="")
     else:
         _set_aside(photo, Photo.State.QUARANTINED, code, detail, wanted_engine="")
 

@@ -10,6 +10,7 @@ import uuid
 import numpy as np
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from galleries.models import Album, EmbeddingBlock, Face, Photo, Selfie
 from galleries.models.photo import stack
@@ -30,6 +31,8 @@ def begin(album: Album, engine: str) -> None:
         return
     if album.next_engine != engine:
         album.photos.filter(state=Photo.State.READY, wanted_engine=album.next_engine).update(wanted_engine="")
+        # What one engine gave up, another may get through.
+        album.photos.filter(state=Photo.State.READY).exclude(code="").update(code="", detail="")
     album.next_engine = "" if album.engine == engine else engine
     album.save(update_fields=["next_engine"])
     if album.next_engine:
@@ -51,9 +54,9 @@ def advance(album: Album) -> None:
 
 
 def waiting(album: Album) -> QuerySet[Photo]:
-    """The album's photos that have no vectors of the next engine yet."""
+    """The photos that have no vectors of the next engine yet. Those given up, which say why, hold up nothing."""
     blocks = EmbeddingBlock.objects.filter(photo=OuterRef("pk"), engine=album.next_engine)
-    return album.photos.exclude(state__in=_HOPELESS).filter(~Exists(blocks))
+    return album.photos.exclude(state__in=_HOPELESS).filter(~Exists(blocks), code="")
 
 
 @transaction.atomic
@@ -69,7 +72,7 @@ def _switch(album: Album) -> None:
     album.engine, album.next_engine = album.next_engine, ""
     album.save(update_fields=["engine", "next_engine"])
     blocks = EmbeddingBlock.objects.filter(photo=OuterRef("pk"), engine=album.engine)
-    album.photos.exclude(state__in=_HOPELESS).update(face_count=Subquery(blocks.values("count")[:1]))
+    album.photos.exclude(state__in=_HOPELESS).update(face_count=Coalesce(Subquery(blocks.values("count")[:1]), 0))
     for watching in Selfie.objects.filter(album=album, vectors__isnull=False).select_for_update().order_by("pk"):
         _carry_over(watching, album.engine)
     ring(selfie.work)
