@@ -42,7 +42,7 @@ Pixels = NDArray[np.uint8]
 
 DECODE_EDGE = PREVIEW_EDGE = 2048
 THUMB_EDGE = 480
-# WebP at its default effort took 7 times the CPU of a progressive JPEG for half the bytes.
+# WebP took 15 times the CPU for half the bytes; a progressive JPEG takes 14 ms where this takes 5.6, for as many bytes.
 RENDITION_TYPE = "image/jpeg"
 RENDITION_QUALITY = 82
 
@@ -155,7 +155,7 @@ def decode_apart(path: Path, longest_edge: int, *, seconds: int = 30, memory_byt
 
 
 def render(pixels: Pixels) -> Renditions:
-    """Thumb and preview of upright RGB pixels, (H, W, 3) np.uint8, as progressive JPEG of quality 82."""
+    """Thumb and preview of upright RGB pixels, (H, W, 3) np.uint8, as JPEG of quality 82."""
     image = Image.fromarray(pixels)
     thumb = _scaled(image, THUMB_EDGE, gap=1.5)
     red, green, blue = np.asarray(thumb).reshape(-1, 3).mean(axis=0).round().astype(int)
@@ -336,7 +336,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 def _encoded(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=RENDITION_QUALITY, progressive=True)
+    image.save(buffer, "JPEG", quality=RENDITION_QUALITY, optimize=True)
     return buffer.getvalue()
 
 

@@ -33,7 +33,7 @@ def unit(vectors: NDArray[np.floating[Any]]) -> Vectors:
 def _forward(chips: NDArray[Any], model: str) -> NDArray[np.float32]:
     """Call DeepFace's FacialRecognition.forward, which answers one chip with a flat list."""
     client = registry.model(model)
-    batches = (np.ascontiguousarray(chips[start : start + BATCH]) for start in range(0, len(chips), BATCH))
+    batches = (chips[start : start + BATCH] for start in range(0, len(chips), BATCH))
     rows = [np.asarray(client.forward(batch), dtype="<f4").reshape(len(batch), -1) for batch in batches]
     return np.concatenate(rows)
 

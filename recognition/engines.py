@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from django.conf import settings
@@ -38,9 +38,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector(Facts):
-    """`weak_below`: faces of a lower score are weak; scores of different detectors mean different things."""
+    """`weak_below`: faces of a lower score are weak; scores of different detectors mean different things.
+
+    One that can look `in_two_looks` has a method `detect_faces_in_two_looks` for pictures of any size.
+    """
 
     weak_below: float = 0.0
+    in_two_looks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ _CENTERFACE = Detector(
 )
 
 DETECTORS: Mapping[str, Detector] = {
-    "centerface-onnx": _CENTERFACE,
+    "centerface-onnx": replace(_CENTERFACE, in_two_looks=True),
     "centerface": _CENTERFACE,
     "opencv": Detector(licence="Intel License", commercial_use=True, source="package opencv-contrib-python-headless"),
     "mtcnn": Detector(licence="MIT", commercial_use=True, source="package mtcnn", package="mtcnn", weak_below=0.9),

@@ -81,7 +81,7 @@ def _enter_own_classes() -> None:
     from deepface.models.FacialRecognition import FacialRecognition
     from deepface.modules.modeling import ANY, AVAILABLE_MODELS
 
-    from .detection import CenterFaceOnnx
+    from .centerface import CenterFaceOnnx
     from .embedding import DlibOnnx
 
     # Virtual subclasses: real ones would have to import DeepFace before they could be defined.

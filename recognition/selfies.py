@@ -35,7 +35,7 @@ def face_of_selfie(pixels: Pixels, engine: Engine) -> Face:
     if min(pixels.shape[:2]) < SMALLEST_FACE:
         raise SelfieRejected("face_too_small")
     framed = _framed(pixels)
-    region = _main_region(detect(framed, engine.detector), pixels)
+    region = _main_region(detect(framed, engine.detector, closely=True), pixels)
     if region.side < SMALLEST_FACE:
         raise SelfieRejected("face_too_small")
     if _sharpness(framed, region) < LEAST_SHARPNESS:

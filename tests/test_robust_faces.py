@@ -11,7 +11,7 @@ from PIL import Image
 
 import recognition
 from galleries import images
-from recognition import Pixels
+from recognition import Pixels, detection
 from tests.pictures import oriented_jpeg, portrait
 from tests.test_recognition import blurred, distance, head, portrait_face, scaled, strangers, turned
 
@@ -182,3 +182,28 @@ def test_real_portraits_are_known_in_bad_pictures(change: Callable[[Pixels], Pix
         (plain,) = recognition.find_faces(picture)
         (changed,) = recognition.find_faces(np.ascontiguousarray(change(picture)))
         assert distance(plain.embedding, changed.embedding) < thresholds.sure, name
+
+
+def group_with(sides: list[int]) -> Pixels:
+    """A photo of the astronaut's head in so many sizes, in pixels."""
+    photo = np.full((1067, 1600, 3), 120, np.uint8)
+    for place, side in enumerate(sides):
+        column, row = 260 * (place % 6), 300 * (place // 6)
+        photo[row : row + side, column : column + side] = cv2.resize(head(), (side, side), interpolation=cv2.INTER_AREA)
+    return photo
+
+
+@pytest.mark.parametrize("sides", [[250, 200, 150, 120, 100, 80], [90] * 18], ids=["a few", "a crowd"])
+def test_a_quick_first_look_and_a_second_one_see_what_a_close_one_sees(sides: list[int]) -> None:
+    recognition.load()
+    photo = group_with(sides)
+    closely = detection.detect(photo, "centerface-onnx", closely=True)
+    assert len(closely) >= len(sides) - 1
+    for region in closely:
+        seen = min(detection.detect(photo, "centerface-onnx"), key=lambda other: np.hypot(*offset(region, other)))
+        assert max(map(abs, offset(region, seen))) < 0.15 * region.side
+        assert seen.side == pytest.approx(region.side, rel=0.25)
+
+
+def offset(one: detection.Region, other: detection.Region) -> tuple[float, float]:
+    return one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]

@@ -5,6 +5,7 @@ Heavy work is Pixora's own code, called as its workers call it; times are wall-c
 
 import itertools
 import uuid
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from galleries.flows import photo as photo_flow
 from galleries.flows import search_index
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Album, EmbeddingBlock, Face, Link, Photo, User
-from recognition import alignment, detection, embedding, registry
+from recognition import registry
 from recognition.types import Vector, Vectors
 
 from .sides import seconds_of
@@ -80,19 +81,31 @@ def ingest_limit(path: Path) -> float:
     )
 
 
+def decode(path: Path) -> float:
+    return seconds_of(lambda: images.decode(path, images.DECODE_EDGE))
+
+
+@dataclass
+class _Recorded:
+    """An ONNX Runtime session that remembers what it was run on."""
+
+    session: Any
+    runs: list[tuple[Any, dict[str, NDArray[Any]]]] = field(default_factory=list)
+
+    def run(self, names: Any, inputs: dict[str, NDArray[Any]]) -> Any:
+        self.runs.append((self.session, inputs))
+        return self.session.run(names, inputs)
+
+
 def _kernels(pixels: recognition.Pixels) -> list[tuple[Any, dict[str, NDArray[Any]]]]:
     """Sessions and the inputs that the worker gives them for this photo."""
     engine = recognition.engine()
     detector, model = registry.detector(engine.detector), registry.model(engine.model)
-    regions = detection.detect(pixels, engine.detector)
-    scaled, _ = detection.scaled_down(pixels)
-    runs = [(detector.session, {"input.1": detector.input_of(scaled[:, :, ::-1])})]
-    if regions:
-        chips = alignment.five_points(pixels, regions)
-        both = np.concatenate([chips, chips[:, :, ::-1]])
-        batches = (both[start : start + embedding.BATCH] for start in range(0, len(both), embedding.BATCH))
-        runs += [(model.model, {"chips": np.ascontiguousarray(batch)}) for batch in batches]
-    return runs
+    before = detector.session, model.model
+    detector.session, model.model = recorded = _Recorded(detector.session), _Recorded(model.model)
+    recognition.find_faces(pixels)
+    detector.session, model.model = before
+    return [run for each in recorded for run in each.runs]
 
 
 class _Counted(np.ndarray):

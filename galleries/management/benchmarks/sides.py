@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 _Result = TypeVar("_Result")
 # For us: as a worker of `manage.py serve` has, where there is one to a core.
 _ONE_THREAD = dict.fromkeys(
-    ("PIXORA_ENGINE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    ("PIXORA_ENGINE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VIPS_CONCURRENCY"), "1"
 )
 
 
@@ -50,6 +50,7 @@ def _begin(core: int | None) -> None:
     django.setup()
     # There is no Redis behind a bench, and every photo would say that its ring was lost.
     logging.getLogger("galleries.flows.doorbell").disabled = True
+    logging.getLogger("pyvips").setLevel(logging.WARNING)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
+from galleries.images import DECODE_EDGE
 from galleries.management.benchmarks import ours, pictures, visited
 from galleries.management.benchmarks.sides import Side, cores, in_turn, over_items, own_environment
 from galleries.management.benchmarks.site import serving
@@ -140,6 +141,14 @@ class Bench:
         )
         return Row.of_times(name, "s a photo", taken)
 
+    def decode_vs_other(self, name: str) -> Row:
+        by_pyvips = partial(peer.decode_by_pyvips, edge=DECODE_EDGE)
+        other = peer.decode_by_opencv if name == "decode_12mp_vs_opencv" else by_pyvips
+        taken = over_items(
+            self.large_photos, lambda path: self.us.do(ours.decode, path), lambda path: self.us.do(other, path)
+        )
+        return Row.of_times(name, "s a photo", taken)
+
     def match_vs_product(self, name: str) -> Row:
         album = self.us.do(ours.fill, self.sizes.faces)
         taken = in_turn(
@@ -186,6 +195,8 @@ ROWS: Mapping[str, Callable[[Bench, str], Row]] = {
     "ingest_1600_vs_deepface": Bench.ingest_vs_deepface,
     "ingest_1600_vs_limit": Bench.ingest_vs_limit,
     "ingest_12mp_vs_limit": Bench.ingest_vs_limit,
+    "decode_12mp_vs_opencv": Bench.decode_vs_other,
+    "decode_12mp_vs_pyvips": Bench.decode_vs_other,
     "match_200k_vs_product": Bench.match_vs_product,
     "search_vs_deepface_find": Bench.search_vs_find,
     "zip_vs_file": Bench.zip_vs_file,
