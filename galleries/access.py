@@ -208,6 +208,17 @@ def browsing_visit(viewer: Viewer, album_id: uuid.UUID) -> Visit | None:
     return visits.order_by("-link__can_download", "pk").first()
 
 
+def lending_link(viewer: Viewer, photo: Photo) -> Link | None:
+    """The link by which a guest may have this photo's original; none for the album's owner, who needs no link."""
+    if viewer.user and photo.album.owner_id == viewer.user.pk:
+        return None
+    lending = _granted_matches(viewer).certain().filter(photo=photo, selfie__link__can_download=True)
+    if match := lending.select_related("selfie__link").first():
+        return match.selfie.link
+    visit = browsing_visit(viewer, photo.album_id)
+    return visit.link if visit else None
+
+
 def require_visit(viewer: Viewer, link: Link) -> None:
     """Raises 403 unless the link is free of a password, or this guest has given it."""
     if link.needs_password and visit_of(viewer, link) is None:

@@ -5,8 +5,10 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import password_validation
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from galleries.models import Album, Archive, LegalBasis, Link, Match
@@ -66,7 +68,9 @@ class LinkForm(forms.ModelForm):
         label=_("Last day"),
         required=False,
         widget=DayInput(),
-        help_text=_("The link ends at midnight (UTC) after this day. Leave it empty for no end."),
+        help_text=format_lazy(
+            _("The link works until the end of this day ({zone}). Leave it empty for no end."), zone=settings.TIME_ZONE
+        ),
     )
     max_uses = forms.IntegerField(
         label=_("New guests at most"),
@@ -84,7 +88,7 @@ class LinkForm(forms.ModelForm):
 
     def clean_last_day(self) -> date | None:
         day: date | None = self.cleaned_data["last_day"]
-        if day and day < timezone.now().date():
+        if day and day < timezone.localdate():
             raise forms.ValidationError(_("This day lies in the past."))
         return day
 
@@ -106,7 +110,7 @@ class LinkEditForm(LinkForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.expires_at:
-            self.initial["last_day"] = self.instance.expires_at.date()
+            self.initial["last_day"] = timezone.localdate(self.instance.expires_at)
         if self.instance.needs_password:
             self.fields["password"].label = _("New password")
             self.fields["password"].help_text = _("Leave it empty to keep the one it has.")

@@ -20,6 +20,7 @@ urlpatterns = [
     path("albums/<uuid:album_id>/zip/", album.album_zip, name="album-zip"),
     path("albums/<uuid:album_id>/links/new/", sharing.album_link_new, name="album-link-new"),
     path("links/<uuid:link_id>/", sharing.link, name="link"),
+    path("links/<uuid:link_id>/poster/", sharing.link_poster, name="link-poster"),
     path("links/<uuid:link_id>/delete/", sharing.link_delete, name="link-delete"),
     path("photos/<uuid:photo_id>/", photo.photo, name="photo"),
     path("l/<str:token>/", guest.guest_link, name="guest-link"),

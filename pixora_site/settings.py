@@ -244,7 +244,7 @@ PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
 
 LANGUAGE_CODE = "en"
 USE_TZ = True
-TIME_ZONE = "UTC"
+TIME_ZONE = env.time_zone("PIXORA_TIME_ZONE", "UTC")
 STATIC_URL = "/static/"
 STATIC_ROOT = PIXORA_DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]

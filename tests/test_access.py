@@ -108,6 +108,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "album-link-new"): f"{OWNERS_PAGE} 302",
     ("GET", "link"): f"{OWNERS_PAGE} 200",
     ("POST", "link"): f"{OWNERS_PAGE} 302",
+    ("GET", "link-poster"): f"{OWNERS_PAGE} 200",
+    ("POST", "link-poster"): NOT_OFFERED,
     ("GET", "link-delete"): f"{OWNERS_PAGE} 200",
     ("POST", "link-delete"): f"{OWNERS_PAGE} 302",
     ("GET", "photo"): "404 404 404 404 200 200",

@@ -43,7 +43,8 @@ def every_page(found: Found, owner: User) -> list[tuple[Client, str]]:
     nobody, desk, guest = Client(), browser_of(owner), browser_with(found)
     own = [reverse(name, args=[album.pk]) for name in ("album", "album-edit", "album-delete", "album-link-new")]
     own += [reverse("album-problems", args=[album.pk]), reverse("link", args=[link.pk])]
-    own += [reverse("link-delete", args=[link.pk]), reverse("photo", args=[photo.pk]), *map(reverse, OWN_PAGES)]
+    own += [reverse("link-delete", args=[link.pk]), reverse("link-poster", args=[link.pk])]
+    own += [reverse("photo", args=[photo.pk]), *map(reverse, OWN_PAGES)]
     guests = [reverse("selfie", args=[selfie.pk]), reverse("selfie-withdraw", args=[selfie.pk])]
     guests += [f"{reverse('photo', args=[photo.pk])}?in={selfie.pk}", reverse("my-photos")]
     public = [reverse("guest-link", args=[each.token]) for each in (link, locked)]

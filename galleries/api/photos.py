@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from galleries import access, media
 from galleries.flows import archive as archive_flow
 from galleries.flows import photo as photo_flow
+from galleries.flows import visit
 from galleries.models import Photo
 
 from .authentication import OwnerView, ViewerView
@@ -91,7 +92,10 @@ class PhotoOriginal(BytesView):
         photo = access.original_for(self.viewer, photo_id)
         if not photo.original_key:
             raise Http404
-        return media.send_original(request, photo)
+        answer = media.send_original(request, photo)
+        if request.method == "GET" and answer.status_code == status.HTTP_200_OK:
+            visit.note_original(self.viewer, photo)
+        return answer
 
 
 def _ready(photo: Photo) -> Photo:

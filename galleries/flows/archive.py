@@ -25,7 +25,9 @@ def of_selfie(viewer: Viewer, selfie: Selfie, photo_ids: list[uuid.UUID] | None,
         raise Refusal("download_off", "The photographer has switched off downloads for this link.", status=403)
     certain = Match.objects.filter(selfie=selfie).certain().values("photo")
     photos = selfie.album.photos.all() if photo_ids else selfie.album.photos.filter(pk__in=certain)
-    return _freeze(viewer, selfie.album, photos, photo_ids, size, selfie=selfie, guest=selfie.guest)
+    archive = _freeze(viewer, selfie.album, photos, photo_ids, size, selfie=selfie, guest=selfie.guest)
+    selfie.link.count("zip_count")
+    return archive
 
 
 def _freeze(

@@ -8,6 +8,7 @@ import logging
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +17,6 @@ from celery import shared_task
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
-from django.utils import timezone
 
 import recognition
 from galleries import images, storage
@@ -77,7 +77,7 @@ def _accept(
     photo = Photo(album=album, **facts)
     photo.original_key = f"originals/{album.pk}/{photo.pk}{header.extension}"
     photo.content_type, photo.width, photo.height = header.content_type, header.width, header.height
-    photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=timezone.get_default_timezone())
+    photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=UTC)
     storage.adopt(received, photo.original_key)
     try:
         _add(photo, refused_before)

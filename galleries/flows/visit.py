@@ -4,9 +4,10 @@ from typing import Any
 
 from django.db import transaction
 
+from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.models import Erasure, Guest, Link, Visit
+from galleries.models import Erasure, Guest, Link, Photo, Visit
 
 
 @transaction.atomic
@@ -24,6 +25,19 @@ def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | 
             raise Refusal("link_used_up", "This link has taken all the guests it may.", status=410)
         Visit.objects.filter(pk=visit.pk).update(unlocked=True)
     return guest, key
+
+
+def note_opening(link: Link, viewer: Viewer) -> None:
+    """Somebody looks: a bare number, for who only looks leaves no trace. Guests who were let in are known already."""
+    is_owner = viewer.user is not None and viewer.user.pk == link.album.owner_id
+    if not is_owner and access.visit_of(viewer, link) is None:
+        link.count("opened_count")
+
+
+def note_original(viewer: Viewer, photo: Photo) -> None:
+    """A guest had the original of one photo."""
+    if link := access.lending_link(viewer, photo):
+        link.count("original_count")
 
 
 def keep_with_account(viewer: Viewer) -> None:

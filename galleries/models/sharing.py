@@ -8,7 +8,7 @@ import base64
 import hashlib
 import secrets
 import uuid
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -54,6 +54,10 @@ class Link(models.Model):
     expires_at = models.DateTimeField(_("ends at"), null=True, blank=True)
     max_uses = models.PositiveIntegerField(_("new guests at most"), null=True, blank=True)
     uses = models.PositiveIntegerField(default=0, editable=False)
+    # What became of it, as bare numbers: who it was stays unknown.
+    opened_count = models.PositiveIntegerField(default=0, editable=False)
+    zip_count = models.PositiveIntegerField(default=0, editable=False)
+    original_count = models.PositiveIntegerField(default=0, editable=False)
     enabled = models.BooleanField(_("switched on"), default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -94,6 +98,10 @@ class Link(models.Model):
         """Count one new guest, unless the link has had all it may: one conditional UPDATE, exact in any crowd."""
         room = Q(max_uses__isnull=True) | Q(uses__lt=F("max_uses"))
         return bool(Link.objects.filter(room, pk=self.pk).update(uses=F("uses") + 1))
+
+    def count(self, what: Literal["opened_count", "zip_count", "original_count"]) -> None:
+        """One more of these; exact in any crowd."""
+        Link.objects.filter(pk=self.pk).update(**{what: F(what) + 1})
 
 
 # The same rule as Link.is_open, in the database's clock; `prefix` reaches the link from another model.

@@ -37,6 +37,8 @@ def guest_link(request: Request, viewer: Viewer, token: str) -> HttpResponseBase
     }
     if request.method == "POST":
         return steps.get(request.POST.get("step", ""), _landing)(request, viewer, link)
+    if request.method == "GET":
+        visit_flow.note_opening(link, viewer)
     return _landing(request, viewer, link)
 
 

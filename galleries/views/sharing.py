@@ -9,7 +9,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
 from galleries.access import Viewer
@@ -43,8 +43,12 @@ def link(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
         visit.change_link(link, **form.changes())
         messages.success(request, _("Saved."))
         return redirect("link", link.pk)
-    address = request.build_absolute_uri(reverse("guest-link", args=[link.token]))
-    return render(request, "sharing/link.html", {"link": link, "form": form, "address": address} | _numbers(link))
+    context = {"link": link, "form": form, "address": _address(request, link)} | _numbers(link)
+    return render(request, "sharing/link.html", context)
+
+
+def _address(request: Request, link: Link) -> str:
+    return request.build_absolute_uri(reverse("guest-link", args=[link.token]))
 
 
 def _numbers(link: Link) -> dict[str, Any]:
@@ -52,6 +56,16 @@ def _numbers(link: Link) -> dict[str, Any]:
     searched = Count("guest", distinct=True)
     found = Count("guest", distinct=True, filter=Q(state=Selfie.State.DONE, matches__isnull=False))
     return {"guest_count": let_in} | link.selfies.aggregate(searched_count=searched, found_count=found)
+
+
+@require_safe
+@owners_page
+def link_poster(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
+    """One sheet of A5 to be printed and put up: what guests do, and the code that leads them there."""
+    link = access.link_for(viewer, link_id)
+    return render(
+        request, "sharing/poster.html", {"link": link, "album": link.album, "address": _address(request, link)}
+    )
 
 
 @require_http_methods(["GET", "POST"])

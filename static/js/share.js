@@ -1,4 +1,5 @@
-// A link's address: copied, or handed to the phone's share sheet. Each button shows itself only where it works.
+// A link's address: copied, or handed to the share sheet of a phone; its poster: printed.
+// Each button shows itself only where it works.
 for (const button of document.querySelectorAll("[data-copy]")) {
   const field = document.getElementById(button.dataset.copy);
   button.hidden = false;
@@ -18,4 +19,9 @@ for (const button of document.querySelectorAll("[data-share]")) {
   button.addEventListener("click", () => {
     navigator.share({ url: button.dataset.share, title: button.dataset.title }).catch(() => {});
   });
+}
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
 }
