@@ -29,6 +29,10 @@ test: setup .venv/.dev  ## Sets up all and runs the tests (options: ARGS="-k zip
 bench: setup .venv/.dev  ## Measures speed as ratios (options: ARGS="--photos DIR --json OUT")
 	@$(python) manage.py bench $(ARGS)
 
+.PHONY: screenshots
+screenshots: setup .venv/.dev  ## Pictures of every page into var/screenshots (options: ARGS="DIR --readme --only link")
+	@$(python) -m tests.screenshots $(ARGS)
+
 .PHONY: lint
 lint: setup .venv/.dev  ## ruff and mypy
 	@$(python) -m ruff check

@@ -1,0 +1,255 @@
+"""Pictures of every main page at 390 and 1280 px, light and dark, with 0, 3 and 3,000 photos: `make screenshots`.
+
+A real site is started and seeded (tests/seeded.py); a real Chromium looks at it. The folder gets an index.html that
+shows all of them side by side. With --readme, the three pictures that README shows are written anew.
+"""
+
+import argparse
+import html
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.seeded import Seeded
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTHS = {390: 844, 1280: 860}
+SCHEMES = ("light", "dark")
+# Taller pages are cut off here: what matters of them stands above.
+_TALLEST = 2000
+_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
+# Pages that answer to something which went wrong; no seeded row leads there.
+_SORRY = {"400": 400, "403": 403, "403_csrf": 403, "404": 404, "429": 429, "500": 500}
+# README's pictures: name -> (page, width, scheme, height).
+_README = {
+    "album": ("album-many", 1280, "light", 860),
+    "guest-result": ("result-many", 390, "light", 844),
+    "guest-landing": ("landing-many", 390, "dark", 844),
+}
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page, who looks at it, and where it is; `press` is a button to press once there."""
+
+    name: str
+    who: str
+    path: str
+    press: str = ""
+
+
+def main() -> None:
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="pixora-shots-", dir="/tmp" if Path("/tmp").is_dir() else None) as folder:
+        os.environ |= {"PIXORA_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "pixora_site.settings"}
+        django.setup()
+        with _started(Path(folder)) as address:
+            _take(address, options)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make screenshots ARGS=…", description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "var" / "screenshots", help="where they go")
+    parser.add_argument("--readme", action="store_true", help="only the pictures of README, into static/screenshots")
+    parser.add_argument("--only", default="", help="only pages whose name has this in it")
+    parser.add_argument("--language", default="en", help="the language of the browser")
+    parser.add_argument("--photos", type=int, default=3000, help="photos of the large album")
+    return parser.parse_args()
+
+
+@contextmanager
+def _started(folder: Path) -> Iterator[str]:
+    from tests.running import running_site
+
+    with running_site(folder, PIXORA_TIME_ZONE="Europe/Berlin") as site:
+        yield site.url
+
+
+def _take(address: str, options: argparse.Namespace) -> None:
+    from playwright.sync_api import sync_playwright
+
+    from tests.seeded import seed
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        sys.exit("There is no Chromium on this machine (Debian: chromium).")
+    # Playwright runs an event loop in this thread, in which Django would refuse its database.
+    seeded = seed(options.photos)
+    shots = [shot for shot in pages(seeded) if options.only in shot.name]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS)
+        if options.readme:
+            _for_readme(browser, address, seeded, shots, options.language)
+        else:
+            _for_looking(browser, address, seeded, shots, options)
+        browser.close()
+
+
+def pages(seeded: "Seeded") -> list[Shot]:
+    """Every main page. Addresses come from the routes, so that a page which moves is found, and one that goes fails."""
+    from django.urls import reverse
+
+    found = [
+        *(Shot(name, "nobody", reverse(route)) for name, route in _OPEN.items()),
+        Shot("albums-empty", "newcomer", reverse("albums")),
+        Shot("albums", "owner", reverse("albums")),
+        Shot("album-new", "owner", reverse("album-new")),
+        Shot("account", "owner", reverse("account_email")),
+    ]
+    for size, album in seeded.albums.items():
+        link = seeded.links[size]
+        found += [
+            Shot(f"album-{size}", "owner", reverse("album", args=[album.pk])),
+            Shot(f"landing-{size}", "nobody", reverse("guest-link", args=[link.token])),
+            Shot(f"shared-{size}", "guest", reverse("shared", args=[album.pk])),
+        ]
+    return found + _desk(seeded) + _guests(seeded) + [Shot(f"sorry-{name}", "nobody", f"/{name}") for name in _SORRY]
+
+
+_OPEN = {"front": "home", "sign-in": "account_login", "sign-up": "account_signup", "reset": "account_reset_password"}
+_OPEN |= {"my-photos-empty": "my-photos"}
+
+
+def _desk(seeded: "Seeded") -> list[Shot]:
+    from django.urls import reverse
+
+    album, link = seeded.albums["many"].pk, seeded.links["many"].pk
+    routes = [("album-edit", album), ("album-delete", album), ("album-problems", album), ("album-link-new", album)]
+    routes += [("link", link), ("link-poster", link), ("link-delete", link), ("photo", seeded.photo.pk)]
+    return [Shot(route, "owner", reverse(route, args=[pk])) for route, pk in routes] + [
+        Shot("link-off", "owner", reverse("link", args=[seeded.links["ended"].pk])),
+    ]
+
+
+def _guests(seeded: "Seeded") -> list[Shot]:
+    from django.urls import reverse
+
+    results = [
+        Shot(f"result-{name}", "guest", reverse("selfie", args=[row.pk])) for name, row in seeded.searches.items()
+    ]
+    many = seeded.searches["many"]
+    first = many.matches.order_by("distance")[0].photo_id
+    return [
+        *results,
+        Shot("landing-locked", "nobody", reverse("guest-link", args=[seeded.links["locked"].token])),
+        Shot("landing-ended", "nobody", reverse("guest-link", args=[seeded.links["ended"].token])),
+        Shot("photo-guest", "guest", f"{reverse('photo', args=[first])}?in={many.pk}"),
+        Shot("withdraw", "guest", reverse("selfie-withdraw", args=[many.pk])),
+        Shot("my-photos", "guest", reverse("my-photos")),
+    ]
+
+
+@contextmanager
+def _somebody(
+    browser: "Browser", address: str, cookies: dict[str, str], width: int, scheme: str, language: str, scale: float = 1
+) -> "Iterator[Page]":
+    context = browser.new_context(
+        base_url=address,
+        viewport={"width": width, "height": WIDTHS[width]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        has_touch=width == 390,
+        locale=language,
+        device_scale_factor=scale,
+        reduced_motion="reduce",
+    )
+    context.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
+    yield context.new_page()
+    context.close()
+
+
+def _for_looking(
+    browser: "Browser", address: str, seeded: "Seeded", shots: list[Shot], options: argparse.Namespace
+) -> None:
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            for who, cookies in seeded.cookies.items():
+                with _somebody(browser, address, cookies, width, scheme, options.language) as page:
+                    for shot in (each for each in shots if each.who == who):
+                        _shoot(page, shot, options.folder / _file(shot.name, width, scheme), width)
+    _write_index(options.folder, shots)
+    print(f"{len(shots)} pages: {options.folder / 'index.html'}")  # noqa: T201 (a program of the command line)
+
+
+def _file(name: str, width: int, scheme: str) -> str:
+    return f"{name}-{width}-{scheme}.jpg"
+
+
+def _shoot(page: "Page", shot: Shot, path: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+    _open(page, shot)
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    if wide > 0:
+        print(f"{shot.name} sticks out by {wide} px at {width} px", file=sys.stderr)  # noqa: T201
+    tall = min(_TALLEST, page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": width, "height": max(WIDTHS[width], tall)})
+    _settle(page)
+    page.screenshot(path=path, type="jpeg", quality=80)
+
+
+def _open(page: "Page", shot: Shot) -> None:
+    if shot.name.startswith("sorry-"):
+        _fulfil(page, shot)
+    answer = page.goto(shot.path)
+    if answer is not None and answer.status >= 400 and not shot.name.startswith(("sorry-", "landing-ended")):
+        print(f"{shot.name} answered {answer.status}", file=sys.stderr)  # noqa: T201
+    _settle(page)
+
+
+def _settle(page: "Page") -> None:
+    """Pages that ask again and again are never quiet; pictures in sight are loaded soon."""
+    page.wait_for_function(
+        "() => [...document.images].every(i => i.complete || i.getBoundingClientRect().top > innerHeight)",
+        timeout=15_000,
+    )
+    page.wait_for_timeout(150)
+
+
+def _fulfil(page: "Page", shot: Shot) -> None:
+    """An error page as the site would send it, at an address of the site's, so that its style sheet is found."""
+    from django.template.loader import render_to_string
+
+    name = shot.path.strip("/")
+    body = render_to_string(f"{name}.html")
+    page.route(f"**{shot.path}", lambda route: route.fulfill(status=200, body=body, content_type="text/html"))
+
+
+def _for_readme(browser: "Browser", address: str, seeded: "Seeded", shots: list[Shot], language: str) -> None:
+    for name, (wanted, width, scheme, height) in _README.items():
+        shot = next(each for each in shots if each.name == wanted)
+        with _somebody(browser, address, seeded.cookies[shot.who], width, scheme, language) as page:
+            page.set_viewport_size({"width": width, "height": height})
+            _open(page, shot)
+            path = ROOT / "static" / "screenshots" / f"{name}.jpg"
+            page.screenshot(path=path, type="jpeg", quality=82)
+            print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB")  # noqa: T201
+
+
+def _write_index(folder: Path, shots: list[Shot]) -> None:
+    """Every picture that is there now, also those of an earlier run with --only."""
+    names = sorted({path.name.rsplit("-", 2)[0] for path in folder.glob("*-*-*.jpg")})
+    rows = "\n".join(f"<section><h2>{html.escape(name)}</h2><p>{_row(name)}</p></section>" for name in names)
+    style = "body{font:16px sans-serif;margin:24px;background:#888}p{display:flex;gap:16px;align-items:start;margin:0}"
+    style += "h2{margin:24px 0 8px}img{max-height:900px;box-shadow:0 2px 12px #0006}"
+    head = f"<!doctype html><meta charset=utf-8><title>Pixora, page by page</title><style>{style}</style>"
+    (folder / "index.html").write_text(f"{head}<h1>Pixora, page by page</h1>\n{rows}\n")
+
+
+def _row(name: str) -> str:
+    files: list[Any] = [_file(name, width, scheme) for width in WIDTHS for scheme in SCHEMES]
+    return "".join(f'<a href="{file}"><img loading="lazy" src="{file}" alt="{file}"></a>' for file in files)
+
+
+if __name__ == "__main__":
+    main()

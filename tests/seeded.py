@@ -1,0 +1,216 @@
+"""Albums of 0, 3 and 3,000 photos, seeded straight into the tables and the store of a site: for pictures of its pages.
+
+The photos are real JPEGs made of scikit-image's pictures and its faces; thousands of photos share a few dozen files.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import skimage.data
+from django.contrib.sessions.backends.db import SessionStore
+from django.utils import timezone
+from PIL import Image
+
+from galleries import images, storage
+from galleries.flows import album as album_flow
+from galleries.models import Album, Guest, Link, Match, Photo, Selfie, User, Visit
+
+FEW, MANY = 3, 3000
+_SHAPES = [(900, 600), (600, 900), (900, 600), (800, 800), (1000, 562), (900, 600), (720, 900)]
+_EVENT = datetime(2026, 6, 20, 14, 0, tzinfo=UTC)
+_LATER = timedelta(days=365)
+
+
+@dataclass
+class Seeded:
+    """The rows that pages are asked for, and the cookies of those who ask."""
+
+    albums: dict[str, Album]
+    links: dict[str, Link]
+    searches: dict[str, Selfie]
+    cookies: dict[str, dict[str, str]]
+    photo: Photo
+
+
+def seed(many: int = MANY) -> Seeded:
+    owner = User.objects.create_user("olga@example.org", "a long enough password")
+    renditions = list(_renditions())
+    albums = {
+        "empty": _album(owner, "Company picnic", date(2026, 7, 4)),
+        "few": _album(owner, "Rehearsal dinner", date(2026, 6, 19)),
+        "many": _album(owner, "Nina and Tom at the lake", date(2026, 6, 20)),
+    }
+    _fill(albums["few"], FEW, renditions)
+    _fill(albums["many"], many, renditions)
+    _trouble(albums["many"])
+    links = _links(albums)
+    guest, key = Guest.make()
+    searches = _searches(albums, links, guest)
+    return Seeded(
+        albums,
+        links,
+        searches,
+        cookies={"owner": _session(owner), "newcomer": _session(_newcomer()), "guest": {"guest": key}, "nobody": {}},
+        photo=albums["many"].photos.filter(state=Photo.State.READY).in_order()[4],
+    )
+
+
+def _album(owner: User, title: str, day: date) -> Album:
+    album = Album.objects.create(owner=owner, title=title, event_date=day)
+    album_flow.switch_face_search(album, True, by=owner, basis="explicit_consent", attested=True)
+    return album
+
+
+def _newcomer() -> User:
+    return User.objects.create_user("nina@example.org", "a long enough password")
+
+
+def _session(user: User) -> dict[str, str]:
+    """The cookie of somebody who is signed in."""
+    session = SessionStore()
+    session["_auth_user_id"] = str(user.pk)
+    session["_auth_user_backend"] = "allauth.account.auth_backends.AuthenticationBackend"
+    session["_auth_user_hash"] = user.get_session_auth_hash()
+    session.create()
+    return {"sessionid": str(session.session_key)}
+
+
+def _pictures() -> Iterator[Image.Image]:
+    """The astronaut from near and far, scenes without people, and strangers at a table."""
+    astronaut = Image.fromarray(skimage.data.astronaut())
+    for box in ((0, 0, 512, 512), (40, 0, 460, 300), (60, 0, 400, 512), (90, 0, 360, 250), (20, 0, 512, 330)):
+        yield astronaut.crop(box)
+    for scene in (skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket(), skimage.data.retina()):
+        yield Image.fromarray(scene)
+    yield Image.fromarray(skimage.data.stereo_motorcycle()[0])
+    yield Image.fromarray(skimage.data.hubble_deep_field())
+    strangers = (skimage.data.lfw_subset()[:36] * 255).astype(np.uint8)
+    for start in range(0, 36, 6):
+        rows = [np.hstack(list(strangers[first : first + 3])) for first in (start, start + 3)]
+        yield Image.fromarray(np.vstack(rows)).convert("RGB").resize((900, 600), Image.Resampling.BICUBIC)
+
+
+def _renditions() -> Iterator[tuple[images.Renditions, int, int]]:
+    """Each picture in several shapes and lights, with its width and height."""
+    for number, picture in enumerate(_pictures()):
+        for turn in range(3):
+            width, height = _SHAPES[(number + 3 * turn) % len(_SHAPES)]
+            lit = np.asarray(_covering(picture, width, height)) * (0.78 + 0.13 * ((number + turn) % 4))
+            yield images.render(np.clip(lit, 0, 255).astype(np.uint8)), width, height
+
+
+def _covering(picture: Image.Image, width: int, height: int) -> Image.Image:
+    scale = max(width / picture.width, height / picture.height)
+    large = picture.resize((round(picture.width * scale) + 1, round(picture.height * scale) + 1))
+    left, top = (large.width - width) // 2, (large.height - height) // 4
+    return large.crop((left, top, left + width, top + height))
+
+
+def _fill(album: Album, count: int, renditions: list[tuple[images.Renditions, int, int]]) -> None:
+    photos = []
+    for number in range(count):
+        made, width, height = renditions[number * 7 % len(renditions)]
+        photos.append(
+            Photo(
+                album=album,
+                name=f"IMG_{4000 + number}.jpg",
+                size=len(made.preview),
+                sha256=hashlib.sha256(f"{album.pk}{number}".encode()).hexdigest(),
+                crc32=0,
+                content_type="image/jpeg",
+                width=width * 4,
+                height=height * 4,
+                taken_at=_EVENT + timedelta(seconds=11 * number),
+                state=Photo.State.READY,
+                colour=made.colour,
+                face_count=number % 4,
+                preview_size=len(made.preview),
+            )
+        )
+        photos[-1].original_key = f"originals/{album.pk}/{photos[-1].pk}.jpg"
+        _store(photos[-1], made)
+    Photo.objects.bulk_create(photos, batch_size=500)
+
+
+def _store(photo: Photo, made: images.Renditions) -> None:
+    """Two files a photo as in life; but the same bytes are on the disk once."""
+    for key, data in (
+        (photo.thumb_key, made.thumb),
+        (photo.preview_key, made.preview),
+        (photo.original_key, made.preview),
+    ):
+        source, target = storage.path(f"renditions/seed/{hashlib.sha256(data).hexdigest()}"), storage.path(key)
+        if not source.exists():
+            storage.write(f"renditions/seed/{source.name}", data)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.link(source, target)
+
+
+def _trouble(album: Album) -> None:
+    """A photo that is no photo, one that was set aside, and some that are still in work."""
+    a_file = {"album": album, "size": 4_000_000, "crc32": 0}
+    reasons = [
+        (
+            "notes.txt",
+            Photo.State.REJECTED,
+            "not_a_photo",
+            "This file is not a photo. Pixora takes JPEG, PNG, WebP and HEIC.",
+        )
+    ]
+    reasons += [("IMG_9001.jpg", Photo.State.QUARANTINED, "time", "Reading this photo took too long three times.")]
+    for name, state, code, detail in reasons:
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        Photo.objects.create(**a_file, name=name, sha256=sha256, state=state, code=code, detail=detail)
+    for number in range(12):
+        sha256 = hashlib.sha256(f"waiting {number}".encode()).hexdigest()
+        held = {"state": Photo.State.PROCESSING, "lease_until": timezone.now() + _LATER}
+        Photo.objects.create(**a_file, name=f"IMG_91{number:02}.jpg", sha256=sha256, **held)
+
+
+def _links(albums: dict[str, Album]) -> dict[str, Link]:
+    last_day = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    links = {name: Link.make(album, can_browse=True) for name, album in albums.items()}
+    links |= {
+        "locked": Link.make(albums["many"], password="lake"),
+        "ended": Link.make(albums["many"], enabled=False),
+    }
+    used = {"opened_count": 341, "uses": 212, "zip_count": 96, "original_count": 507, "expires_at": last_day}
+    Link.objects.filter(pk=links["many"].pk).update(**used)
+    return links
+
+
+def _searches(albums: dict[str, Album], links: dict[str, Link], guest: Guest) -> dict[str, Selfie]:
+    ends = timezone.now() + timedelta(days=30)
+    for name in albums:
+        Visit.objects.create(guest=guest, link=links[name], unlocked=True)
+
+    def search(name: str, **fields: Any) -> Selfie:
+        facts = {"album": albums[name], "link": links[name], "guest": guest, "expires_at": ends, "keep_me_posted": True}
+        return Selfie.objects.create(**facts | fields)
+
+    done = {"state": Selfie.State.DONE, "finished_at": timezone.now()}
+    searches = {
+        "none": search("empty", **done),
+        "few": search("few", **done, scanned=FEW),
+        "many": search("many", **done, scanned=albums["many"].photos.count()),
+        "failed": search("few", state=Selfie.State.FAILED, code="face_too_small"),
+        "waiting": search("many", state=Selfie.State.WORKING, lease_until=timezone.now() + _LATER),
+    }
+    _match(searches["few"], sure=2, maybe=1)
+    _match(searches["many"], sure=48, maybe=7)
+    return searches
+
+
+def _match(search: Selfie, sure: int, maybe: int) -> None:
+    photos = list(search.album.photos.filter(state=Photo.State.READY).in_order())
+    chosen = photos[:: max(1, len(photos) // (sure + maybe))][: sure + maybe]
+    box = {"x": 0.4, "y": 0.1, "width": 0.2, "height": 0.3}
+    Match.objects.bulk_create(
+        Match(selfie=search, photo=photo, tier="sure" if number < sure else "maybe", distance=0.2 + number / 500, **box)
+        for number, photo in enumerate(chosen)
+    )
