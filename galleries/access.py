@@ -208,6 +208,16 @@ def browsing_visit(viewer: Viewer, album_id: uuid.UUID) -> Visit | None:
     return visits.order_by("-link__can_download", "pk").first()
 
 
+def public_cover(link: Link) -> Photo:
+    """The picture that a link preview shows to anybody at all: 404 from the moment the owner no longer allows it."""
+    if not link.album.link_preview or link.needs_password:
+        raise Http404
+    cover = Photo.objects.shown().filter(album=link.album_id).in_order().first()
+    if cover is None:
+        raise Http404
+    return cover
+
+
 def lending_link(viewer: Viewer, photo: Photo) -> Link | None:
     """The link by which a guest may have this photo's original; none for the album's owner, who needs no link."""
     if viewer.user and photo.album.owner_id == viewer.user.pk:

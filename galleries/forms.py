@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from galleries.models import Album, Archive, LegalBasis, Link, Match
 
 _PASSWORD_LENGTH = 128
+# --accent of static/css/pixora.css.
+PIXORAS_ACCENT = "#a53a1d"
 
 
 class DayInput(forms.DateInput):
@@ -28,6 +30,50 @@ class AlbumForm(forms.ModelForm):
         model = Album
         fields = ["title", "event_date"]
         widgets = {"event_date": DayInput()}
+
+
+class BrandForm(forms.ModelForm):
+    """How the album shows itself to guests. A colour field is never empty, so a tick says whether it counts."""
+
+    logo = forms.FileField(
+        label=_("Logo"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+        help_text=_("PNG, JPEG or WebP of at most 5 MB."),
+    )
+    remove_logo = forms.BooleanField(label=_("No logo any more"), required=False)
+    own_accent = forms.BooleanField(label=_("An accent colour of my own"), required=False)
+
+    class Meta:
+        model = Album
+        fields = ["brand_name", "welcome", "accent", "link_preview"]
+        labels = {"brand_name": _("Your name"), "link_preview": _("Previews of the link show title and cover")}
+        help_texts = {
+            "brand_name": _("Yours or your studio's. Guests see it on top of their pages."),
+            "welcome": _("A few words to your guests, on the page that the link opens."),
+            "accent": _("Made a little darker or lighter where it would be hard to read."),
+            "link_preview": _(
+                "In messengers, for anybody who is sent the link. Otherwise they show neither. "
+                "Switched off, the picture is gone at once; a messenger may have kept its copy."
+            ),
+        }
+        widgets = {"welcome": forms.Textarea(attrs={"rows": 3}), "accent": forms.TextInput(attrs={"type": "color"})}
+
+    field_order = ["brand_name", "logo", "remove_logo", "welcome", "own_accent", "accent", "link_preview"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["own_accent"] = bool(self.instance.accent)
+        self.initial["accent"] = self.instance.accent or PIXORAS_ACCENT
+        if not self.instance.logo_key:
+            del self.fields["remove_logo"]
+
+    def changes(self) -> dict[str, Any]:
+        """Values by the names that flows.brand.change knows."""
+        said = dict(self.cleaned_data)
+        said["accent"] = said["accent"] if said.pop("own_accent") else ""
+        said["logo"] = said["logo"].chunks() if said["logo"] else None
+        return said
 
 
 class FaceSearchForm(forms.Form):

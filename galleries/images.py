@@ -6,8 +6,6 @@ Run as a program (`python -m galleries.images`) it is the child of `decode_apart
 import io
 import json
 import os
-import signal
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 import numpy as np
 import pillow_heif
@@ -28,14 +26,15 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from galleries import formats
+from galleries import apart, formats
+from galleries.apart import DecoderFault
 from galleries.formats import ImageRejected, Limits, file_too_large
 from galleries.names import clean_folder, clean_name
 
 __all__ = [
-    "DECODE_EDGE", "PREVIEW_EDGE", "RENDITION_TYPE", "THUMB_EDGE", "Decoded", "DecoderFault", "Facts", "ImageRejected",
-    "Pixels", "Renditions", "clean_folder", "clean_name", "decode", "decode_apart", "encode", "file_too_large",
-    "inspect", "render",
+    "DECODE_EDGE", "LOGO_TYPE", "PREVIEW_EDGE", "RENDITION_TYPE", "THUMB_EDGE", "Decoded", "DecoderFault", "Facts",
+    "ImageRejected", "Logo", "Pixels", "Renditions", "clean_folder", "clean_name", "decode", "decode_apart", "encode",
+    "file_too_large", "inspect", "logo", "render",
 ]  # fmt: skip
 
 Pixels = NDArray[np.uint8]
@@ -45,6 +44,10 @@ THUMB_EDGE = 480
 # WebP took 15 times the CPU for half the bytes; a progressive JPEG takes 14 ms where this takes 5.6, for as many bytes.
 RENDITION_TYPE = "image/jpeg"
 RENDITION_QUALITY = 82
+LOGO_EDGE = 600
+LOGO_TYPE = "image/png"
+# Below a transparent logo: white, or for a light one the ink of the pages, with a margin.
+_PLATES, _PLATE_MARGIN = ((255, 255, 255), (29, 26, 22)), 0.08
 
 # The limits on pixels are ours, and hold before a decoder starts. Pillow's would be a second one, with warnings.
 Image.MAX_IMAGE_PIXELS = None
@@ -66,14 +69,6 @@ _OPENERS: Final[dict[formats.Format, _Opener]] = {
     formats.WEBP: WebPImageFile,
     formats.HEIC: pillow_heif.HeifImageFile,
 }
-
-
-class DecoderFault(Exception):
-    """The decoder of `decode_apart` died of this picture. `reason` is one of crash, time, memory."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +104,12 @@ class Renditions:
     colour: str
 
 
+class Logo(NamedTuple):
+    png: bytes
+    width: int
+    height: int
+
+
 def inspect(path: Path) -> Facts:
     """Facts from the header alone; no pixel is decoded. Memory stays flat for JPEG and PNG, and below about twice the
     file's size for WebP and HEIC, whose readers take the whole file.
@@ -132,26 +133,29 @@ def decode(path: Path, longest_edge: int) -> Decoded:
     return _decode(path, longest_edge, _limits())
 
 
-def decode_apart(path: Path, longest_edge: int, *, seconds: int = 30, memory_bytes: int = 2 << 30) -> Decoded:
+def decode_apart(
+    path: Path, longest_edge: int, *, seconds: int = 30, memory_bytes: int = 2 << 30, on_plate: bool = False
+) -> Decoded:
     """The same as `decode`, in a child process limited in memory (address space), CPU seconds and wall-clock seconds.
+    What is transparent is put on white, or with `on_plate` on what sets it off.
 
     Raises what `decode` raises, and DecoderFault when the child died of the picture.
     """
     limits = _limits()
-    arguments = [str(path.absolute()), longest_edge, limits.file_bytes, limits.pixels, seconds, memory_bytes]
-    try:
-        child = subprocess.run(  # noqa: S603 -- our own interpreter and module; the path is one argument
-            [sys.executable, "-m", "galleries.images", *map(str, arguments)],
-            cwd=Path(__file__).resolve().parent.parent,
-            env=_bare_environment(),
-            capture_output=True,
-            timeout=seconds,
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DecoderFault("time") from error
-    return _verdict_of(child)
+    facts = [path.absolute(), longest_edge, limits.file_bytes, limits.pixels, seconds, memory_bytes, int(on_plate)]
+    answer, body = apart.run("galleries.images", facts, seconds=seconds)
+    return Decoded(np.frombuffer(bytearray(body), np.uint8).reshape(answer["shape"]), answer["width"], answer["height"])
+
+
+def logo(path: Path) -> Logo:
+    """A logo, decoded apart and encoded anew, opaque, so that it looks the same on light and dark pages.
+
+    Raises ImageRejected and DecoderFault.
+    """
+    decoded = decode_apart(path, LOGO_EDGE, seconds=10, on_plate=True)
+    picture, buffer = Image.fromarray(decoded.pixels), io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return Logo(buffer.getvalue(), picture.width, picture.height)
 
 
 def render(pixels: Pixels) -> Renditions:
@@ -271,14 +275,15 @@ def _taken_at(exif: Image.Exif) -> datetime | None:
     return None
 
 
-def _decode(path: Path, longest_edge: int, limits: Limits) -> Decoded:
+def _decode(path: Path, longest_edge: int, limits: Limits, *, on_plate: bool = False) -> Decoded:
     with _opened(path, limits) as (_, image):
         orientation = _orientation(_exif(image))
         width, height = _upright_size(image.size, orientation)
         image.draft(None, _fit(image.size, longest_edge * 7 // 8))
         with _bad_bytes_are_damage():
             image.load()
-        picture = _in_srgb(_scaled(_scalable(image), longest_edge), image.info.get("icc_profile"))
+        picture = _scaled(_scalable(image), longest_edge)
+        picture = _in_srgb(_on_plate(picture) if on_plate else picture, image.info.get("icc_profile"))
     if orientation in _TRANSPOSITIONS:
         picture = picture.transpose(_TRANSPOSITIONS[orientation])
     return Decoded(np.array(picture), width, height)
@@ -307,6 +312,19 @@ def _scaled(image: Image.Image, longest_edge: int, gap: float = 2.0) -> Image.Im
 def _fit(size: tuple[int, int], longest_edge: int) -> tuple[int, int]:
     scale = min(1.0, longest_edge / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _on_plate(image: Image.Image) -> Image.Image:
+    """Of a transparent picture: on white, or on ink where its own colours are light."""
+    if image.mode != "RGBA":
+        return image
+    pixels = np.asarray(image).astype(np.float32)
+    seen = pixels[..., 3].sum()
+    brightness = (pixels[..., :3].mean(axis=2) * pixels[..., 3]).sum() / seen if seen else 0.0
+    margin = round(max(image.size) * _PLATE_MARGIN)
+    plate = Image.new("RGB", (image.width + 2 * margin, image.height + 2 * margin), _PLATES[int(brightness > 160)])
+    plate.paste(image, (margin, margin), mask=image)
+    return plate
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -340,46 +358,9 @@ def _encoded(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _bare_environment() -> dict[str, str]:
-    """No secret of ours reaches a process that reads hostile bytes. One thread: each would take address space."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS)
-_FAULTS: Final[dict[int, str]] = {signal.SIGXCPU: "time", signal.SIGKILL: "memory"} | {
-    int(crash): "crash" for crash in _CRASHES
-}
-
-
-def _verdict_of(child: subprocess.CompletedProcess[bytes]) -> Decoded:
-    """SIGKILL counts as memory, for so the kernel ends what takes too much. Another end is no fault of the photo."""
-    if reason := _FAULTS.get(-child.returncode):
-        raise DecoderFault(reason)
-    if child.returncode != 0:
-        raise RuntimeError(f"the decoder ended with {child.returncode}: {child.stderr[-2000:]!r}")
-    header, _, body = child.stdout.partition(b"\n")
-    answer = json.loads(header)
-    if "rejected" in answer:
-        raise ImageRejected(**answer["rejected"])
-    if "fault" in answer:
-        raise DecoderFault(answer["fault"])
-    if "error" in answer:
-        raise OSError(*answer["error"])
-    return Decoded(np.frombuffer(bytearray(body), np.uint8).reshape(answer["shape"]), answer["width"], answer["height"])
-
-
-def _limit_this_process(seconds: int, memory_bytes: int) -> None:
-    import resource  # not on every system that can run the site
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-
-
-def _answer(path: Path, longest_edge: int, limits: Limits) -> tuple[dict[str, object], bytes]:
+def _answer(path: Path, longest_edge: int, limits: Limits, *, on_plate: bool) -> tuple[dict[str, object], bytes]:
     try:
-        decoded = _decode(path, longest_edge, limits)
+        decoded = _decode(path, longest_edge, limits, on_plate=on_plate)
     except ImageRejected as error:
         return {"rejected": {"code": error.code, "detail": error.detail}}, b""
     except MemoryError:
@@ -390,9 +371,12 @@ def _answer(path: Path, longest_edge: int, limits: Limits) -> tuple[dict[str, ob
     return size, decoded.pixels.tobytes()
 
 
-def _main(path: str, longest_edge: str, file_bytes: str, pixels: str, seconds: str, memory_bytes: str) -> None:
-    _limit_this_process(int(seconds), int(memory_bytes))
-    header, body = _answer(Path(path), int(longest_edge), Limits(int(file_bytes), int(pixels)))
+def _main(
+    path: str, longest_edge: str, file_bytes: str, pixels: str, seconds: str, memory_bytes: str, on_plate: str
+) -> None:
+    apart.limit_this_process(int(seconds), int(memory_bytes))
+    most = Limits(int(file_bytes), int(pixels))
+    header, body = _answer(Path(path), int(longest_edge), most, on_plate=on_plate == "1")
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + body)
 
 

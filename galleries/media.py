@@ -6,6 +6,7 @@ Everything is sealed: its own content type, never sniffed, never run as a page, 
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -24,8 +25,8 @@ from django.utils.http import content_disposition_header, parse_etags
 
 from galleries import archives, storage
 from galleries.errors import Refusal
-from galleries.images import RENDITION_TYPE
-from galleries.models import Archive, Photo
+from galleries.images import LOGO_TYPE, RENDITION_TYPE
+from galleries.models import Album, Archive, Photo
 
 logger = logging.getLogger(__name__)
 _streams = threading.BoundedSemaphore(settings.PIXORA_ZIP_STREAMS)
@@ -42,6 +43,12 @@ def send_preview(request: HttpRequest, photo: Photo) -> HttpResponseBase:
 def send_original(request: HttpRequest, photo: Photo) -> HttpResponseBase:
     """As a download, never as a page: an original's bytes are a stranger's."""
     return _send_file(request, photo.original_key, photo.content_type, f'"{photo.sha256}"', filename=photo.name)
+
+
+def send_logo(request: HttpRequest, album: Album) -> HttpResponseBase:
+    if not album.logo_key:
+        raise Http404
+    return _send_file(request, album.logo_key, LOGO_TYPE, f'"{PurePosixPath(album.logo_key).stem}"')
 
 
 def send_archive(request: HttpRequest, layout: archives.Layout, filename: str) -> HttpResponseBase:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from galleries.views import account, album, desk, guest, health, photo, selfie, sharing
+from galleries.views import account, album, brand, desk, guest, health, photo, selfie, sharing
 
 urlpatterns = [
     path("", account.home, name="home"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("albums/new/", desk.album_new, name="album-new"),
     path("albums/<uuid:album_id>/", album.album, name="album"),
     path("albums/<uuid:album_id>/edit/", desk.album_edit, name="album-edit"),
+    path("albums/<uuid:album_id>/accent.css", brand.album_accent, name="album-accent"),
+    path("albums/<uuid:album_id>/logo.png", brand.album_logo, name="album-logo"),
     path("albums/<uuid:album_id>/delete/", desk.album_delete, name="album-delete"),
     path("albums/<uuid:album_id>/face-search/", desk.album_face_search, name="album-face-search"),
     path("albums/<uuid:album_id>/progress/", album.album_progress, name="album-progress"),
@@ -24,6 +26,9 @@ urlpatterns = [
     path("links/<uuid:link_id>/delete/", sharing.link_delete, name="link-delete"),
     path("photos/<uuid:photo_id>/", photo.photo, name="photo"),
     path("l/<str:token>/", guest.guest_link, name="guest-link"),
+    path("l/<str:token>/accent.css", brand.guest_accent, name="guest-accent"),
+    path("l/<str:token>/logo.png", brand.guest_logo, name="guest-logo"),
+    path("l/<str:token>/cover.jpg", brand.guest_cover, name="guest-cover"),
     path("shared/<uuid:album_id>/", guest.shared, name="shared"),
     path("my/", guest.my_photos, name="my-photos"),
     path("s/<uuid:selfie_id>/", selfie.selfie, name="selfie"),

@@ -128,6 +128,8 @@ def _desk(seeded: "Seeded") -> list[Shot]:
     routes = [("album-edit", album), ("album-delete", album), ("album-problems", album), ("album-link-new", album)]
     routes += [("link", link), ("link-poster", link), ("link-delete", link), ("photo", seeded.photo.pk)]
     return [Shot(route, "owner", reverse(route, args=[pk])) for route, pk in routes] + [
+        Shot("album-edit-branded", "owner", reverse("album-edit", args=[seeded.albums["few"].pk])),
+        Shot("link-poster-branded", "owner", reverse("link-poster", args=[seeded.links["few"].pk])),
         Shot("link-off", "owner", reverse("link", args=[seeded.links["ended"].pk])),
     ]
 

@@ -4,6 +4,7 @@ The photos are real JPEGs made of scikit-image's pictures and its faces; thousan
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ import numpy as np
 import skimage.data
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from galleries import images, storage
 from galleries.flows import album as album_flow
+from galleries.flows import brand as brand_flow
 from galleries.models import Album, Guest, Link, Match, Photo, Selfie, User, Visit
 
 FEW, MANY = 3, 3000
@@ -45,6 +47,7 @@ def seed(many: int = MANY) -> Seeded:
         "few": _album(owner, "Rehearsal dinner", date(2026, 6, 19)),
         "many": _album(owner, "Nina and Tom at the lake", date(2026, 6, 20)),
     }
+    _brand(albums["few"])
     _fill(albums["few"], FEW, renditions)
     _fill(albums["many"], many, renditions)
     _trouble(albums["many"])
@@ -64,6 +67,18 @@ def _album(owner: User, title: str, day: date) -> Album:
     album = Album.objects.create(owner=owner, title=title, event_date=day)
     album_flow.switch_face_search(album, True, by=owner, basis="explicit_consent", attested=True)
     return album
+
+
+def _brand(album: Album) -> None:
+    """An album in a photographer's own colours, with a transparent logo."""
+    logo, buffer = Image.new("RGBA", (420, 140), (0, 0, 0, 0)), io.BytesIO()
+    draw = ImageDraw.Draw(logo)
+    for number in range(5):
+        draw.ellipse((20 + 70 * number, 20, 120 + 70 * number, 120), outline=(28, 86, 92, 255), width=9)
+    logo.save(buffer, "PNG")
+    words = "Thank you for coming, dear friends.\n\nHere are your photos of the evening before. Take your time."
+    look = {"brand_name": "Olga Berg Photography", "welcome": words, "accent": "#0f8b8d", "link_preview": True}
+    brand_flow.change(album, logo=[buffer.getvalue()], **look)
 
 
 def _newcomer() -> User:

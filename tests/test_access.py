@@ -23,6 +23,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
+from galleries.flows import brand as brand_flow
 from galleries.models import Album, Archive, Link, Photo, Selfie, User
 from tests import pictures
 from tests.conftest import Found, browser_of, ready_photo, search
@@ -88,6 +89,10 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "album"): NOT_OFFERED,
     ("GET", "album-edit"): f"{OWNERS_PAGE} 200",
     ("POST", "album-edit"): f"{OWNERS_PAGE} 302",
+    ("GET", "album-accent"): "404 404 404 404 404 200",
+    ("POST", "album-accent"): NOT_OFFERED,
+    ("GET", "album-logo"): "404 404 404 404 404 200",
+    ("POST", "album-logo"): NOT_OFFERED,
     ("GET", "album-delete"): f"{OWNERS_PAGE} 200",
     ("POST", "album-delete"): f"{OWNERS_PAGE} 302",
     ("GET", "album-face-search"): NOT_OFFERED,
@@ -117,6 +122,13 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "photo"): "404 404 404 404 403 302",
     ("GET", "guest-link"): FOR_ALL,
     ("POST", "guest-link"): "302 302 302 302 302 302",
+    # Whoever has the address of the link, and as long as it is open.
+    ("GET", "guest-accent"): FOR_ALL,
+    ("POST", "guest-accent"): NOT_OFFERED,
+    ("GET", "guest-logo"): FOR_ALL,
+    ("POST", "guest-logo"): NOT_OFFERED,
+    ("GET", "guest-cover"): FOR_ALL,
+    ("POST", "guest-cover"): NOT_OFFERED,
     ("GET", "shared"): "404 404 404 404 404 404",
     ("POST", "shared"): NOT_OFFERED,
     ("GET", "my-photos"): FOR_ALL,
@@ -244,7 +256,8 @@ def world(db: None) -> World:
 
 
 def _found(user: User) -> Found:
-    album = Album.objects.create(owner=user, title="Party")
+    album = Album.objects.create(owner=user, title="Party", accent="#336699", link_preview=True)
+    brand_flow.change(album, logo=[pictures.png(pictures.quadrants())])
     album_flow.switch_face_search(album, True, by=user, basis="contract", attested=True)
     ready_photo(album)
     found = search(Link.make(album))

@@ -22,8 +22,10 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.formats": set(),
     "galleries.names": set(),
     "galleries.archives": set(),
+    "galleries.colours": set(),
     "galleries.storage": set(),
-    "galleries.images": {"galleries.formats", "galleries.names"},
+    "galleries.apart": {"galleries.formats"},
+    "galleries.images": {"galleries.apart", "galleries.formats", "galleries.names"},
     "galleries.models": {"galleries.models", "galleries.storage", "recognition"},
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
@@ -37,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.forms": {"galleries.models", "galleries.errors", "galleries.flows"},
     "galleries.views": {
         "galleries.views", "galleries.access", "galleries.forms", "galleries.flows", "galleries.media",
-        "galleries.models", "galleries.errors",
+        "galleries.models", "galleries.errors", "galleries.colours",
     },
     "galleries.api": {
         "galleries.api", "galleries.access", "galleries.flows", "galleries.media", "galleries.models",

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pytest_django import Settings
 
-from galleries import images
+from galleries import apart, images
 from tests import pictures
 
 Decode = Callable[[Path, int], images.Decoded]
@@ -396,13 +396,13 @@ def test_a_decoder_apart_that_takes_too_long_is_a_fault_of_the_photo(save: Save)
 )
 def test_the_signal_that_ended_a_decoder_says_what_the_photo_did(ended_by: signal.Signals, reason: str) -> None:
     with pytest.raises(images.DecoderFault) as fault:
-        images._verdict_of(ended(ended_by))
+        apart._verdict_of(ended(ended_by))
     assert fault.value.reason == reason
 
 
 def test_a_decoder_that_was_told_to_stop_is_no_fault_of_the_photo() -> None:
     with pytest.raises(RuntimeError, match="ended with -15"):
-        images._verdict_of(ended(signal.SIGTERM))
+        apart._verdict_of(ended(signal.SIGTERM))
 
 
 def ended(by: signal.Signals) -> subprocess.CompletedProcess[bytes]:

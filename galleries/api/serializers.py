@@ -30,7 +30,8 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
     class Meta:
         model = Album
         fields = [
-            "id", "title", "event_date", "face_search", "legal_basis", "created_at", "photos_url", "progress_url",
+            "id", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
+            "link_preview", "created_at", "photos_url", "progress_url",
         ]  # fmt: skip
 
     def get_photos_url(self, album: Album) -> str:

@@ -72,5 +72,5 @@ def delete(album: Album) -> None:
     searches = list(locked.selfies.select_for_update().order_by("pk"))
     photos = list(locked.photos.select_for_update().order_by("pk"))
     Erasure.order(key for each in photos for key in each.stored_keys())
-    Erasure.order(search.scratch_key for search in searches)
+    Erasure.order([*(search.scratch_key for search in searches), locked.logo_key])
     locked.delete()

@@ -4,12 +4,16 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from .account import User
+
+
+A_COLOUR = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #a53a1d."))
 
 
 class AlbumQuerySet(models.QuerySet["Album"]):
@@ -34,6 +38,14 @@ class Album(models.Model):
     title = models.CharField(_("title"), max_length=120)
     event_date = models.DateField(_("date of the event"), null=True, blank=True)
     face_search = models.BooleanField(_("face search"), default=False)
+    # What guests see of the photographer, and what a messenger may show of a link.
+    brand_name = models.CharField(_("photographer's name"), max_length=80, blank=True, default="")
+    welcome = models.TextField(_("welcome text"), max_length=1000, blank=True, default="")
+    accent = models.CharField(_("accent colour"), max_length=7, blank=True, default="", validators=[A_COLOUR])
+    link_preview = models.BooleanField(_("link previews show title and cover"), default=False)
+    logo_key = models.CharField(max_length=200, blank=True, default="", editable=False)
+    logo_width = models.PositiveSmallIntegerField(default=0, editable=False)
+    logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
     # The engine whose vectors answer searches; "" until face search is first switched on.
     engine = models.CharField(max_length=64, blank=True, default="", editable=False)
     # The engine that the album is moving to, while it does.
@@ -48,6 +60,11 @@ class Album(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(accent="") | Q(accent__regex=r"^#[0-9a-fA-F]{6}$"), name="album_accent_is_a_colour"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title

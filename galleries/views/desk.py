@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
-from galleries.forms import AlbumForm, FaceSearchForm, NewAlbumForm
+from galleries.flows import brand as brand_flow
+from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm
 from galleries.models import Album, Photo
 
 from .confirm import Question, ask, is_confirmed
@@ -49,10 +50,13 @@ def album_new(request: Request, viewer: Viewer) -> HttpResponseBase:
 def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     album = access.album_for(viewer, album_id)
     form = AlbumForm(request.POST or None, instance=album)
-    if form.is_valid():
-        album_flow.describe(album, **form.cleaned_data)
-        return redirect("album", album.pk)
-    return render(request, "album_form.html", {"form": form, "album": access.album_for(viewer, album_id)})
+    brand = BrandForm(request.POST or None, request.FILES or None, instance=access.album_for(viewer, album_id))
+    if form.is_valid() and brand.is_valid():
+        with told_by(brand):
+            brand_flow.change(album, **form.cleaned_data, **brand.changes())
+            return redirect("album", album.pk)
+    context = {"form": form, "brand": brand, "album": access.album_for(viewer, album_id)}
+    return render(request, "album_form.html", context)
 
 
 @require_http_methods(["GET", "POST"])

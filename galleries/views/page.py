@@ -75,7 +75,7 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 
 @contextmanager
-def told_by(form: forms.Form) -> Iterator[None]:
+def told_by(form: forms.BaseForm) -> Iterator[None]:
     """Show a refusal that can be put right at the form it answers."""
     try:
         yield

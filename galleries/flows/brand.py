@@ -1,0 +1,46 @@
+"""How an album shows itself to guests: the photographer's name, logo and colour, and what a link preview may tell."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+
+from galleries import images, storage
+from galleries.errors import Refusal
+from galleries.models import Album, Erasure
+
+LOGO_BYTES = 5_000_000
+
+
+def change(album: Album, *, logo: Iterable[bytes] | None = None, remove_logo: bool = False, **facts: Any) -> None:
+    """Change these facts of an own album, and no more. Raises Refusal for a logo that is no picture Pixora takes."""
+    drawn = _drawn(logo) if logo is not None else None
+    with transaction.atomic():
+        now = Album.objects.locked().get(pk=album.pk)
+        if drawn or remove_logo:
+            Erasure.order([now.logo_key])
+            facts |= _stored(album, drawn) if drawn else {"logo_key": "", "logo_width": 0, "logo_height": 0}
+        for name, value in facts.items():
+            setattr(album, name, value)
+        album.save(update_fields=list(facts))
+
+
+def _drawn(chunks: Iterable[bytes]) -> images.Logo:
+    """Decoded and encoded anew, in a process of its own: nothing of the sent bytes is ever served."""
+    try:
+        with storage.receive(chunks, limit=LOGO_BYTES) as received:
+            return images.logo(received.path)
+    except storage.TooLarge as too_large:
+        rejected = images.file_too_large(LOGO_BYTES)
+        raise Refusal(rejected.code, rejected.detail, status=413) from too_large
+    except images.ImageRejected as rejected:
+        raise Refusal(rejected.code, rejected.detail) from rejected
+    except images.DecoderFault as fault:
+        raise Refusal("damaged", "This picture cannot be read. Save it anew, as PNG or JPEG.") from fault
+
+
+def _stored(album: Album, logo: images.Logo) -> dict[str, Any]:
+    key = f"renditions/{album.pk}/logo-{uuid.uuid4().hex}.png"
+    storage.write(key, logo.png)
+    return {"logo_key": key, "logo_width": logo.width, "logo_height": logo.height}

@@ -1,0 +1,73 @@
+"""What an album's own look is made of: its accent as a style sheet, its logo, and the cover of a link preview.
+
+For guests they hang on the link's token, so that they end when the link does; for the owner on the album.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from galleries import access, colours, media
+from galleries.access import Viewer
+from galleries.errors import Refusal
+from galleries.models import Album
+
+from .page import refused
+
+
+def _asset(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Asked for by a page; a browser may keep it, and asks at each use whether it still may."""
+
+    @require_safe
+    @wraps(view)
+    def wrapper(request: HttpRequest, **ids: Any) -> HttpResponseBase:
+        try:
+            return view(request, access.viewer_of(request), **ids)
+        except Refusal as refusal:
+            return refused(request, refusal)
+
+    return wrapper
+
+
+@_asset
+def album_accent(request: HttpRequest, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    return _accent(request, access.album_for(viewer, album_id))
+
+
+@_asset
+def album_logo(request: HttpRequest, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    return media.send_logo(request, access.album_for(viewer, album_id))
+
+
+@_asset
+def guest_accent(request: HttpRequest, viewer: Viewer, token: str) -> HttpResponseBase:
+    return _accent(request, access.shared_link(token).album)
+
+
+@_asset
+def guest_logo(request: HttpRequest, viewer: Viewer, token: str) -> HttpResponseBase:
+    return media.send_logo(request, access.shared_link(token).album)
+
+
+@_asset
+def guest_cover(request: HttpRequest, viewer: Viewer, token: str) -> HttpResponseBase:
+    """For whoever shows a preview of the link: a messenger's server, without any cookie."""
+    return media.send_thumb(request, access.public_cover(access.shared_link(token)))
+
+
+def _accent(request: HttpRequest, album: Album) -> HttpResponseBase:
+    if not album.accent:
+        raise Http404
+    style = colours.style_sheet(album.accent)
+    etag = f'"{hashlib.sha256(style.encode()).hexdigest()[:32]}"'
+    fresh = HttpResponse(style, content_type="text/css; charset=utf-8", headers={"ETag": etag})
+    answer = get_conditional_response(request, etag=etag, response=fresh) or fresh
+    patch_cache_control(answer, private=True, no_cache=True)
+    patch_vary_headers(answer, ("Cookie",))
+    return answer
