@@ -4,6 +4,7 @@ from galleries.views import account, album, brand, desk, guest, health, photo, s
 
 urlpatterns = [
     path("", account.home, name="home"),
+    path("manifest.webmanifest", brand.manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
     path("albums/", desk.albums, name="albums"),

@@ -73,11 +73,17 @@ def _brand(album: Album) -> None:
     """An album in a photographer's own colours, with a transparent logo."""
     logo, buffer = Image.new("RGBA", (420, 140), (0, 0, 0, 0)), io.BytesIO()
     draw = ImageDraw.Draw(logo)
-    for number in range(5):
-        draw.ellipse((20 + 70 * number, 20, 120 + 70 * number, 120), outline=(28, 86, 92, 255), width=9)
+    draw.polygon([(20, 125), (110, 25), (200, 125)], fill=(28, 86, 92, 255))
+    draw.polygon([(130, 125), (215, 55), (300, 125)], fill=(15, 139, 141, 255))
+    draw.ellipse((310, 20, 390, 100), fill=(222, 158, 54, 255))
     logo.save(buffer, "PNG")
     words = "Thank you for coming, dear friends.\n\nHere are your photos of the evening before. Take your time."
-    look = {"brand_name": "Olga Berg Photography", "welcome": words, "accent": "#0f8b8d", "link_preview": True}
+    look: dict[str, Any] = {
+        "brand_name": "Olga Berg Photography",
+        "welcome": words,
+        "accent": "#0f8b8d",
+        "link_preview": True,
+    }
     brand_flow.change(album, logo=[buffer.getvalue()], **look)
 
 

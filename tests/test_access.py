@@ -76,6 +76,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "api:nothing"): "404 404 404 404 404 404",
     ("GET", "home"): "200 302 302 200 200 302",
     ("POST", "home"): NOT_OFFERED,
+    ("GET", "manifest"): FOR_ALL,
+    ("POST", "manifest"): NOT_OFFERED,
     ("GET", "healthz"): FOR_ALL,
     ("POST", "healthz"): NOT_OFFERED,
     # There is an administrator already.

@@ -1,6 +1,7 @@
 """An album's own look: the photographer's name, logo, colour and welcome, and what a preview of its link may tell."""
 
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,39 @@ def test_the_surfaces_that_accents_are_fitted_to_are_those_of_the_style_sheet() 
     assert tuple(LIGHT[name] for name in ("paper", "card", "wash")) == colours.LIGHT_SURFACES
     assert tuple(DARK[name] for name in ("paper", "card", "wash")) == colours.DARK_SURFACES
     assert LIGHT["accent"] == LIGHT["accent-on-light"] == PIXORAS_ACCENT
+
+
+# The site as a thing to install
+
+
+def test_the_manifest_names_icons_that_are_there_in_the_size_it_says(client: Client) -> None:
+    page = client.get(reverse("home")).content.decode()
+    assert f'rel="manifest" href="{reverse("manifest")}"' in page
+    answer = client.get(reverse("manifest"))
+    assert answer["Content-Type"] == "application/manifest+json"
+    said = json.loads(answer.content)
+    assert {(icon["sizes"], icon.get("purpose")) for icon in said["icons"]} >= {
+        ("192x192", None), ("512x512", None), ("512x512", "maskable"),
+    }  # fmt: skip
+    for icon in said["icons"]:
+        if icon["type"] == "image/png":
+            with Image.open(static_file(icon["src"])) as picture:
+                assert f"{picture.width}x{picture.height}" == icon["sizes"]
+    assert client.get(said["start_url"]).status_code == 200
+
+
+def test_every_icon_of_a_page_is_there_and_small(client: Client) -> None:
+    page = client.get(reverse("home")).content.decode()
+    icons = re.findall(r'<link rel="(?:icon|apple-touch-icon)" href="([^"]+)"', page)
+    assert len(icons) == 3
+    assert all(static_file(icon).stat().st_size < 20_000 for icon in icons)
+
+
+def test_the_browsers_own_bar_wears_the_colour_of_the_page(client: Client) -> None:
+    page = client.get(reverse("home")).content.decode()
+    colour = dict(re.findall(r'name="theme-color" content="(#\w+)" media="\(prefers-color-scheme: (\w+)\)"', page))
+    assert colour == {LIGHT["paper"]: "light", DARK["paper"]: "dark"}
+
+
+def static_file(address: str) -> Path:
+    return Path(settings.BASE_DIR) / "static" / address.removeprefix(settings.STATIC_URL)

@@ -1,6 +1,7 @@
-"""What an album's own look is made of: its accent as a style sheet, its logo, and the cover of a link preview.
+"""What an album's own look is made of: its accent as a style sheet, its logo, and the cover of a link preview; and the
+site's own manifest.
 
-For guests they hang on the link's token, so that they end when the link does; for the owner on the album.
+For guests the album's hang on the link's token, so that they end when the link does; for the owner on the album.
 """
 
 import hashlib
@@ -10,7 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from galleries import access, colours, media
@@ -59,6 +62,13 @@ def guest_logo(request: HttpRequest, viewer: Viewer, token: str) -> HttpResponse
 def guest_cover(request: HttpRequest, viewer: Viewer, token: str) -> HttpResponseBase:
     """For whoever shows a preview of the link: a messenger's server, without any cookie."""
     return media.send_thumb(request, access.public_cover(access.shared_link(token)))
+
+
+@require_safe
+@cache_control(public=True, max_age=3600)
+def manifest(request: HttpRequest) -> HttpResponse:
+    """By which a phone or a desktop installs the site. There is no service worker: private pages are kept nowhere."""
+    return render(request, "manifest.json", content_type="application/manifest+json")
 
 
 def _accent(request: HttpRequest, album: Album) -> HttpResponseBase:
