@@ -33,6 +33,10 @@ bench: setup .venv/.dev  ## Measures speed as ratios (options: ARGS="--photos DI
 screenshots: setup .venv/.dev  ## Pictures of every page into var/screenshots (options: ARGS="DIR --readme --only link")
 	@$(python) -m tests.screenshots $(ARGS)
 
+.PHONY: messages
+messages: setup .venv/.dev  ## Brings the translations up to date, and says which words are still to be translated
+	@DJANGO_SETTINGS_MODULE=tests.settings $(python) -m tests.messages
+
 .PHONY: lint
 lint: setup .venv/.dev  ## ruff and mypy
 	@$(python) -m ruff check

@@ -243,6 +243,9 @@ PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
 # Language, time, static files
 
 LANGUAGE_CODE = "en"
+# Each in its own words.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "galleries" / "locale"]
 USE_TZ = True
 TIME_ZONE = env.time_zone("PIXORA_TIME_ZONE", "UTC")
 STATIC_URL = "/static/"

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from galleries import storage
@@ -42,6 +43,13 @@ def an_empty_store() -> Iterator[None]:
     yield
     for folder in ("originals", "renditions", "selfies"):
         shutil.rmtree(storage.path(folder), ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """A request leaves its language behind in the thread, for Django's next request sets its own."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -76,6 +76,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "api:nothing"): "404 404 404 404 404 404",
     ("GET", "home"): "200 302 302 200 200 302",
     ("POST", "home"): NOT_OFFERED,
+    # Choosing a language: back to where one was.
+    ("GET", "set_language"): "302 302 302 302 302 302",
+    ("POST", "set_language"): "302 302 302 302 302 302",
     ("GET", "manifest"): FOR_ALL,
     ("POST", "manifest"): NOT_OFFERED,
     ("GET", "healthz"): FOR_ALL,

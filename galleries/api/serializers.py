@@ -106,7 +106,7 @@ class DuplicateSerializer(serializers.Serializer[Any]):
 class RejectedSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     code = serializers.CharField(source="photo.code")
-    detail = serializers.CharField(source="photo.detail")
+    detail = serializers.CharField(source="photo.reason")
 
 
 class ReceptionSerializer(serializers.Serializer[Any]):

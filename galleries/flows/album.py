@@ -43,8 +43,7 @@ def switch_face_search(
     if on == album.face_search:
         return
     if on and (basis not in LegalBasis.Basis.values or not attested):
-        detail = "Say on which legal basis faces may be searched, and attest it."
-        raise Refusal("legal_basis_required", detail)
+        raise Refusal("legal_basis_required", "Say on which legal basis faces may be searched, and attest it.")
     album.face_search = on
     album.engine, album.next_engine = (recognition.engine().name if on else ""), ""
     album.save(update_fields=["face_search", "engine", "next_engine"])

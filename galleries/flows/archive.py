@@ -84,5 +84,6 @@ def require_fresh(viewer: Viewer, archive: Archive) -> None:
     wanted = {entry[0] for entry in archive.entries}
     allowed = access.downloadable_by(viewer).filter(album=archive.album_id).values_list("pk", flat=True)
     if not wanted <= {str(pk) for pk in allowed}:
-        detail = "Photos in this zip have changed or gone since it was made. Make a new one."
-        raise Refusal("archive_stale", detail, status=410)
+        raise Refusal(
+            "archive_stale", "Photos in this zip have changed or gone since it was made. Make a new one.", status=410
+        )

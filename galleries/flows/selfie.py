@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import Case, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 import recognition
 from galleries import images, storage
@@ -37,13 +38,13 @@ logger = logging.getLogger(__name__)
 
 # What the guest reads. The codes are part of the API.
 WORDS = {
-    "no_face": "We see no face. Hold the phone in front of you, with light on your face.",
-    "several_faces": "There are several faces. Only you, please.",
-    "face_too_small": "Your face is too small. Come closer.",
-    "face_blurred": "The picture is blurred. Hold still and try again.",
-    "damaged": "This picture is damaged. Take another one.",
-    "engine_changed": "This album is being prepared anew. Try again a little later.",
-    "search_failed": "Something went wrong on our side. Take another selfie.",
+    "no_face": _("We see no face. Hold the phone in front of you, with light on your face."),
+    "several_faces": _("There are several faces. Only you, please."),
+    "face_too_small": _("Your face is too small. Come closer."),
+    "face_blurred": _("The picture is blurred. Hold still and try again."),
+    "damaged": _("This picture is damaged. Take another one."),
+    "engine_changed": _("This album is being prepared anew. Try again a little later."),
+    "search_failed": _("Something went wrong on our side. Take another selfie."),
 }
 
 

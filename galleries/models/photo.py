@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 
+from galleries.words import in_words
 from recognition.types import Vectors
 
 from .album import Album
@@ -118,6 +119,11 @@ class Photo(Leased):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused or set aside, in the reader's language; `detail` is English."""
+        return in_words(self.detail)
 
     @property
     def thumb_key(self) -> str:

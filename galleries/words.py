@@ -1,0 +1,49 @@
+"""English words that were raised or written down -> the language of whoever reads them.
+
+A reason may be recorded in a row long before anybody reads it, or come from a process without Django; so it is English
+where it arises and translated where it is shown.
+"""
+
+import re
+
+from django.utils.translation import gettext, gettext_noop
+
+# Sentences with something filled in. What is filled in may be one of the words below.
+_SENTENCES = [
+    gettext_noop("This is %(what)s. Pixora takes JPEG, PNG, WebP and HEIC."),
+    gettext_noop("The file is larger than %(megabytes)s MB."),
+    gettext_noop("The picture has %(width)s x %(height)s pixels; at most %(most)s megapixels are taken."),
+    gettext_noop("Reading this file failed %(times)s times (%(reason)s)."),
+    gettext_noop("This token lacks the scope “%(scope)s”."),
+]
+WORDS = [
+    gettext_noop("a camera's RAW file"),
+    gettext_noop("a GIF"),
+    gettext_noop("a BMP"),
+    gettext_noop("a TIFF or a camera's RAW file"),
+    gettext_noop("a Photoshop file"),
+    gettext_noop("a JPEG 2000"),
+    gettext_noop("a JPEG XL"),
+    gettext_noop("an icon"),
+    gettext_noop("an AVIF"),
+    gettext_noop("crash"),
+    gettext_noop("time"),
+    gettext_noop("memory"),
+    gettext_noop("This file is not a photo. Pixora takes JPEG, PNG, WebP and HEIC."),
+    gettext_noop("This file is a video, not a photo. Pixora takes JPEG, PNG, WebP and HEIC."),
+]
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", re.escape(sentence)))
+
+
+_PATTERNS = [(sentence, _pattern(sentence)) for sentence in _SENTENCES]
+
+
+def in_words(english: str) -> str:
+    """In the reader's language, or as it is where nobody has translated it."""
+    for sentence, pattern in _PATTERNS:
+        if found := pattern.fullmatch(english):
+            return gettext(sentence) % {name: gettext(value) for name, value in found.groupdict().items()}
+    return gettext(english) if english else ""
