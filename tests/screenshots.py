@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 WIDTHS = {390: 844, 1280: 860}
 SCHEMES = ("light", "dark")
+_ZONE = "Europe/Berlin"
 # Taller pages are cut off here: what matters of them stands above.
 _TALLEST = 2000
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
@@ -53,6 +54,7 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="pixora-shots-", dir="/tmp" if Path("/tmp").is_dir() else None) as folder:
         os.environ |= {"PIXORA_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "pixora_site.settings"}
+        os.environ["PIXORA_TIME_ZONE"] = _ZONE
         django.setup()
         with _started(Path(folder)) as address:
             _take(address, options)
@@ -72,7 +74,7 @@ def _options() -> argparse.Namespace:
 def _started(folder: Path) -> Iterator[str]:
     from tests.running import running_site
 
-    with running_site(folder, PIXORA_TIME_ZONE="Europe/Berlin") as site:
+    with running_site(folder, PIXORA_TIME_ZONE=_ZONE) as site:
         yield site.url
 
 

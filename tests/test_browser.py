@@ -1,10 +1,8 @@
 """The whole journey in a real browser, against a site that runs for real: upload, link, selfie, result, zip.
 
-Saves pictures of the pages it passes to var/screenshots/, and with PIXORA_README_SHOTS=1 README's two to
-static/screenshots/.
+Saves pictures of the pages it passes to var/screenshots/journey/; `make screenshots` takes those of all pages.
 """
 
-import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -25,8 +23,7 @@ from tests.running import Site
 # One site for all who want one: two at once would share two cores.
 pytestmark = pytest.mark.xdist_group("site")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
-SHOTS = Path(settings.BASE_DIR) / "var" / "screenshots"
-README_SHOTS = Path(settings.BASE_DIR) / "static" / "screenshots"
+SHOTS = Path(settings.BASE_DIR) / "var" / "screenshots" / "journey"
 WITH_FACE, WITHOUT_FACE = 8, 5
 SLOW = 120_000  # milliseconds; the engine loads its models first
 
@@ -65,15 +62,6 @@ def show(page: Page, name: str) -> None:
         page.screenshot(path=SHOTS / f"{name}-{viewport['width']}.png")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
     page.set_viewport_size(before)  # type: ignore[arg-type]
-
-
-def show_in_readme(page: Page, name: str) -> None:
-    if os.environ.get("PIXORA_README_SHOTS") == "1":
-        README_SHOTS.mkdir(parents=True, exist_ok=True)
-        page.wait_for_load_state("networkidle")
-        page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=README_SHOTS / f"{name}.jpg", type="jpeg", quality=82)
-        assert (README_SHOTS / f"{name}.jpg").stat().st_size < 300_000
 
 
 def event_folder(folder: Path) -> Path:
@@ -163,7 +151,6 @@ def make_link(page: Page) -> str:
     address = page.get_by_label("Address of the link").input_value()
     page.get_by_role("link", name="Launch day at the Cape").click()
     show(page, "album")
-    show_in_readme(page, "album")
     return address
 
 
@@ -190,7 +177,6 @@ def see_own_photos_alone(page: Page) -> None:
     assert all("portrait-" in name for name in shown)
     expect(page.locator("#searched")).to_contain_text(f"{WITH_FACE + WITHOUT_FACE} of {WITH_FACE + WITHOUT_FACE}")
     show(page, "result")
-    show_in_readme(page, "guest-result")
 
 
 def open_one_large(page: Page) -> None:

@@ -153,6 +153,7 @@ def test_a_page_comes_in_the_browsers_language_until_another_is_chosen(album: Al
     answer = browser.get(page)
     assert "Die Fotos werden vorbereitet" in text_of(answer)
     assert '<html lang="de">' in answer.content.decode()
+    assert "English Deutsch" in text_of(answer), "each by its own name"
     chosen = browser.post(reverse("set_language"), {"language": "en", "next": page})
     assert chosen["Location"] == page
     assert "The photos are being prepared" in text_of(browser.get(page))
