@@ -42,7 +42,7 @@ _README = {
 
 @dataclass(frozen=True)
 class Shot:
-    """A page, who looks at it, and where it is; `press` is a button to press once there."""
+    """A page, who looks at it, and where it is; `press` selects a button to press once there."""
 
     name: str
     who: str
@@ -107,6 +107,7 @@ def pages(seeded: "Seeded") -> list[Shot]:
         Shot("albums-empty", "newcomer", reverse("albums")),
         Shot("albums", "owner", reverse("albums")),
         Shot("album-new", "owner", reverse("album-new")),
+        Shot("album-new-errors", "owner", reverse("album-new"), "main button.primary"),
         Shot("account", "owner", reverse("account_email")),
     ]
     for size, album in seeded.albums.items():
@@ -132,6 +133,7 @@ def _desk(seeded: "Seeded") -> list[Shot]:
     return [Shot(route, "owner", reverse(route, args=[pk])) for route, pk in routes] + [
         Shot("album-edit-branded", "owner", reverse("album-edit", args=[seeded.albums["few"].pk])),
         Shot("link-poster-branded", "owner", reverse("link-poster", args=[seeded.links["few"].pk])),
+        Shot("link-saved", "owner", reverse("link", args=[link]), "[aria-labelledby=options] button.primary"),
         Shot("link-off", "owner", reverse("link", args=[seeded.links["ended"].pk])),
     ]
 
@@ -208,6 +210,8 @@ def _open(page: "Page", shot: Shot) -> None:
     answer = page.goto(shot.path)
     if answer is not None and answer.status >= 400 and not shot.name.startswith(("sorry-", "landing-ended")):
         print(f"{shot.name} answered {answer.status}", file=sys.stderr)  # noqa: T201
+    if shot.press:
+        page.locator(shot.press).first.click()
     _settle(page)
 
 

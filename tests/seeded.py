@@ -23,6 +23,7 @@ from galleries.flows import brand as brand_flow
 from galleries.models import Album, Guest, Link, Match, Photo, Selfie, User, Visit
 
 FEW, MANY = 3, 3000
+_ALONE, _SCENES, _TURNS = 5, 5, 3
 _SHAPES = [(900, 600), (600, 900), (900, 600), (800, 800), (1000, 562), (900, 600), (720, 900)]
 _EVENT = datetime(2026, 6, 20, 14, 0, tzinfo=UTC)
 _LATER = timedelta(days=365)
@@ -119,7 +120,7 @@ def _pictures() -> Iterator[Image.Image]:
 def _renditions() -> Iterator[tuple[images.Renditions, int, int]]:
     """Each picture in several shapes and lights, with its width and height."""
     for number, picture in enumerate(_pictures()):
-        for turn in range(3):
+        for turn in range(_TURNS):
             width, height = _SHAPES[(number + 3 * turn) % len(_SHAPES)]
             lit = np.asarray(_covering(picture, width, height)) * (0.78 + 0.13 * ((number + turn) % 4))
             yield images.render(np.clip(lit, 0, 255).astype(np.uint8)), width, height
@@ -149,13 +150,18 @@ def _fill(album: Album, count: int, renditions: list[tuple[images.Renditions, in
                 taken_at=_EVENT + timedelta(seconds=11 * number),
                 state=Photo.State.READY,
                 colour=made.colour,
-                face_count=number % 4,
+                face_count=_faces_in(number * 7 % len(renditions)),
                 preview_size=len(made.preview),
             )
         )
         photos[-1].original_key = f"originals/{album.pk}/{photos[-1].pk}.jpg"
         _store(photos[-1], made)
     Photo.objects.bulk_create(photos, batch_size=500)
+
+
+def _faces_in(rendition: int) -> int:
+    """The astronaut's own pictures come first, three of each; strangers last."""
+    return 1 if rendition < _ALONE * _TURNS else 6 * (rendition >= (_ALONE + _SCENES) * _TURNS)
 
 
 def _store(photo: Photo, made: images.Renditions) -> None:
@@ -228,7 +234,7 @@ def _searches(albums: dict[str, Album], links: dict[str, Link], guest: Guest) ->
 
 
 def _match(search: Selfie, sure: int, maybe: int) -> None:
-    photos = list(search.album.photos.filter(state=Photo.State.READY).in_order())
+    photos = list(search.album.photos.filter(state=Photo.State.READY, face_count=1).in_order())
     chosen = photos[:: max(1, len(photos) // (sure + maybe))][: sure + maybe]
     box = {"x": 0.4, "y": 0.1, "width": 0.2, "height": 0.3}
     Match.objects.bulk_create(
