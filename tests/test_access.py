@@ -41,6 +41,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "api:album"): f"{OWNERS} 200",
     ("PATCH", "api:album"): f"{OWNERS} 200",
     ("DELETE", "api:album"): f"{OWNERS} 204",
+    ("GET", "api:album-logo"): f"{OWNERS} 200",
+    ("PUT", "api:album-logo"): f"{OWNERS} 200",
+    ("DELETE", "api:album-logo"): f"{OWNERS} 204",
     ("GET", "api:album-photos"): f"{OWNERS} 200",
     ("POST", "api:album-photos"): f"{OWNERS} 201",
     ("POST", "api:album-photos-check"): f"{OWNERS} 200",
@@ -184,6 +187,7 @@ SELFIE = {"selfie": pictures.selfie_jpeg(), "consent": "true"}
 # What is sent where a form is wanted, "photo_id" standing for the world's; other routes of the API get JSON.
 FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:album-photos"): {"file": pictures.jpeg(pictures.quadrants())},
+    ("PUT", "api:album-logo"): {"logo": pictures.png(pictures.quadrants())},
     ("POST", "api:shared-link-selfies"): SELFIE,
     ("POST", "guest-link"): SELFIE | {"step": "selfie"},
     ("POST", "album-new"): {"title": "A"},

@@ -126,6 +126,19 @@ def test_an_api_client_sets_words_and_colour(album: Album, owner: User) -> None:
     assert "accent" in wrong.json()["errors"]
 
 
+def test_an_api_client_puts_shows_and_takes_away_the_logo(album: Album, owner: User) -> None:
+    api, address = api_of(owner), f"/api/v1/albums/{album.pk}/logo/"
+    assert api.get(address).status_code == 404
+    sent = api.put(address, {"logo": SimpleUploadedFile("logo.png", pictures.png(pictures.quadrants()))})
+    assert sent.json()["logo_url"] == f"http://testserver{address}"
+    album.refresh_from_db()
+    assert body(api.get(address)) == storage.read(album.logo_key)
+    wrong = api.put(address, {"logo": SimpleUploadedFile("logo.svg", b"<svg/>")})
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "not_a_photo")
+    assert api.delete(address).status_code == 204
+    assert api.get(f"/api/v1/albums/{album.pk}/").json()["logo_url"] is None
+
+
 # The logo
 
 

@@ -24,6 +24,7 @@ class LegalBasisSerializer(serializers.Serializer[Any]):
 
 class AlbumSerializer(serializers.ModelSerializer[Album]):
     legal_basis = LegalBasisSerializer(required=False, write_only=True)
+    logo_url = serializers.SerializerMethodField()
     photos_url = serializers.SerializerMethodField()
     progress_url = serializers.SerializerMethodField()
 
@@ -31,14 +32,21 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
         model = Album
         fields = [
             "id", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
-            "link_preview", "created_at", "photos_url", "progress_url",
+            "link_preview", "logo_url", "created_at", "photos_url", "progress_url",
         ]  # fmt: skip
+
+    def get_logo_url(self, album: Album) -> str | None:
+        return address(self.context, "api:album-logo", album_id=album.pk) if album.logo_key else None
 
     def get_photos_url(self, album: Album) -> str:
         return address(self.context, "api:album-photos", album_id=album.pk)
 
     def get_progress_url(self, album: Album) -> str:
         return address(self.context, "api:album-progress", album_id=album.pk)
+
+
+class LogoSerializer(serializers.Serializer[Any]):
+    logo = serializers.FileField(allow_empty_file=True)
 
 
 class PhotoSerializer(serializers.ModelSerializer[Photo]):
@@ -154,9 +162,9 @@ class LinkSerializer(serializers.ModelSerializer[Link]):
         model = Link
         fields = [
             "id", "token", "url", "qr_svg_url", "can_browse", "can_download", "password", "needs_password",
-            "expires_at", "max_uses", "uses", "enabled", "created_at",
+            "expires_at", "max_uses", "uses", "opened_count", "zip_count", "original_count", "enabled", "created_at",
         ]  # fmt: skip
-        read_only_fields = ["id", "uses", "created_at"]
+        read_only_fields = ["id", "uses", "opened_count", "zip_count", "original_count", "created_at"]
 
     def get_url(self, link: Link) -> str:
         return address(self.context, "guest-link", token=link.token)

@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from . import albums, links, photos, selfies
+from . import albums, brand, links, photos, selfies
 from .authentication import Nothing
 
 app_name = "api"
@@ -9,6 +9,7 @@ app_name = "api"
 urlpatterns = [
     path("albums/", albums.AlbumList.as_view(), name="albums"),
     path("albums/<uuid:album_id>/", albums.AlbumDetail.as_view(), name="album"),
+    path("albums/<uuid:album_id>/logo/", brand.AlbumLogo.as_view(), name="album-logo"),
     path("albums/<uuid:album_id>/photos/", albums.AlbumPhotos.as_view(), name="album-photos"),
     path("albums/<uuid:album_id>/photos/check/", albums.PhotoCheck.as_view(), name="album-photos-check"),
     path("albums/<uuid:album_id>/progress/", albums.AlbumProgress.as_view(), name="album-progress"),

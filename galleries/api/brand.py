@@ -1,0 +1,40 @@
+"""/albums/{id}/logo/: the photographer's logo. Name, colour and words are fields of the album."""
+
+from uuid import UUID
+
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from galleries import access, media
+from galleries.flows import brand
+
+from .authentication import OwnerView
+from .photos import AnyType
+from .serializers import AlbumSerializer, LogoSerializer
+
+
+class AlbumLogo(OwnerView):
+    parser_classes = [MultiPartParser]
+    content_negotiation_class = AnyType
+
+    @extend_schema(responses=OpenApiTypes.BINARY)
+    def get(self, request: Request, album_id: UUID) -> HttpResponseBase:
+        return media.send_logo(request, access.album_for(self.viewer, album_id))
+
+    @extend_schema(request={"multipart/form-data": LogoSerializer}, responses=AlbumSerializer)
+    def put(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id)
+        fields = LogoSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        brand.change(album, logo=fields.validated_data["logo"].chunks())
+        return Response(AlbumSerializer(album, context={"request": request}).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, album_id: UUID) -> Response:
+        brand.change(access.album_for(self.viewer, album_id), remove_logo=True)
+        return Response(status=status.HTTP_204_NO_CONTENT)
