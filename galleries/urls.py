@@ -1,6 +1,6 @@
 from django.urls import path
 
-from galleries.views import account, album, desk, guest, health, photo, selfie, sharing
+from galleries.views import account, album, chosen, desk, guest, health, photo, selfie, sharing
 
 urlpatterns = [
     path("", account.home, name="home"),
@@ -16,14 +16,17 @@ urlpatterns = [
     path("albums/<uuid:album_id>/problems/", album.album_problems, name="album-problems"),
     path("albums/<uuid:album_id>/upload/", album.album_upload, name="album-upload"),
     path("albums/<uuid:album_id>/retry/", album.album_retry, name="album-retry"),
-    path("albums/<uuid:album_id>/delete-photos/", album.album_photos_delete, name="album-photos-delete"),
-    path("albums/<uuid:album_id>/zip/", album.album_zip, name="album-zip"),
+    path("albums/<uuid:album_id>/photos.json", album.album_listing, name="album-listing"),
+    path("albums/<uuid:album_id>/change-photos/", chosen.album_photos_change, name="album-photos-change"),
+    path("albums/<uuid:album_id>/delete-photos/", chosen.album_photos_delete, name="album-photos-delete"),
+    path("albums/<uuid:album_id>/zip/", chosen.album_zip, name="album-zip"),
     path("albums/<uuid:album_id>/links/new/", sharing.album_link_new, name="album-link-new"),
     path("links/<uuid:link_id>/", sharing.link, name="link"),
     path("links/<uuid:link_id>/delete/", sharing.link_delete, name="link-delete"),
     path("photos/<uuid:photo_id>/", photo.photo, name="photo"),
     path("l/<str:token>/", guest.guest_link, name="guest-link"),
     path("shared/<uuid:album_id>/", guest.shared, name="shared"),
+    path("shared/<uuid:album_id>/photos.json", guest.shared_listing, name="shared-listing"),
     path("my/", guest.my_photos, name="my-photos"),
     path("s/<uuid:selfie_id>/", selfie.selfie, name="selfie"),
     path("s/<uuid:selfie_id>/status/", selfie.selfie_status, name="selfie-status"),

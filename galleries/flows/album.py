@@ -30,6 +30,11 @@ def describe(album: Album, **facts: Any) -> None:
     album.save(update_fields=list(facts))
 
 
+def choose_cover(album: Album, photo: Photo) -> None:
+    album.cover = photo
+    album.save(update_fields=["cover"])
+
+
 @transaction.atomic
 def switch_face_search(
     album: Album, on: bool, *, by: User | None = None, basis: str = "", attested: bool = False

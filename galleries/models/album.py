@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ class AlbumQuerySet(models.QuerySet["Album"]):
         """
         return self.select_for_update(no_key=True)
 
-    def with_counts(self) -> Self:
-        return self.annotate(photo_count=Count("photos", filter=Q(photos__state="ready")))
-
 
 class Album(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -43,6 +39,9 @@ class Album(models.Model):
     # When a worker last took a photo from here, so that albums are served in turn.
     served_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    cover = models.ForeignKey("galleries.Photo", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # Deleted, but to be had back for a while: nothing of it is served, its faces and searches are gone.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
     objects = AlbumQuerySet.as_manager()
 
