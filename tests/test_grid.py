@@ -164,3 +164,16 @@ def test_a_guest_who_may_browse_gets_a_list_without_hidden_photos(album: Album) 
     guest.post(reverse("guest-link", args=[link.token]), {"step": "browse"})
     assert guest.get(reverse("shared-listing", args=[album.pk])).json()["names"] == ["0000.jpg", "0002.jpg"]
     assert 'name="photo"' not in guest.get(reverse("shared", args=[album.pk])).content.decode()
+
+
+def test_turning_over_photos_follows_the_grid_one_came_from(desk: Client, album: Album) -> None:
+    many_photos(album, 4)
+    album.photos.filter(name="0000.jpg").update(taken_at="2040-01-01T00:00:00Z")
+    album.photos.filter(name="0002.jpg").update(hidden=True)
+    by_name = list(album.photos.order_by("name"))
+    page = desk.get(reverse("photo", args=[by_name[0].pk]), {"order": "name"}).content.decode()
+    assert f'rel="next" href="/photos/{by_name[1].pk}/?order=name"' in page
+    assert f'href="/albums/{album.pk}/?order=name#p-{by_name[0].pk}"' in page
+    page = desk.get(reverse("photo", args=[by_name[2].pk]), {"state": "hidden"}).content.decode()
+    assert 'rel="next"' not in page
+    assert 'rel="prev"' not in page
