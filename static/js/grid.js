@@ -65,6 +65,8 @@ class Grid {
     list.classList.add("laid");
     this.layOut();
     addEventListener("scroll", () => this.soon(), { passive: true });
+    // At once: Tab may be pressed again before the next frame.
+    list.addEventListener("focusin", () => this.draw());
     new ResizeObserver(() => list.clientWidth !== this.width && this.keepingPlace(() => this.layOut())).observe(list);
     document.body.addEventListener("photos-changed", () => this.readSoon());
     addEventListener("pagehide", () => sessionStorage.setItem(keyOf(), JSON.stringify(this.place())));
@@ -180,47 +182,52 @@ class Grid {
     });
   }
 
-  // The places of the photos to be drawn: those near the viewport, and those around the focus, for Tab to go on from.
+  // The rows to be drawn: those near the viewport, and those around the focus, for Tab to go on from.
   wanted() {
     const { top, rows } = this;
     if (!rows.length) return [];
     const margin = AHEAD * innerHeight;
     const spans = [[this.rowAt(top - margin), this.rowAt(top + innerHeight + margin)]];
     const focused = this.drawn.get(document.activeElement?.closest("li")?.id.slice(2));
-    if (focused && this.list.contains(focused.tile)) {
-      const row = rows.findIndex(({ end }) => focused.index < end);
-      if (row >= 0) spans.push([Math.max(0, row - 1), Math.min(rows.length - 1, row + 1)]);
-    }
+    const row = focused ? rows.findIndex(({ end }) => focused.index < end) : -1;
+    if (row >= 0) spans.push([Math.max(0, row - 1), Math.min(rows.length - 1, row + 1)]);
     const numbers = new Set(spans.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, step) => from + step)));
-    return [...numbers].sort((a, b) => a - b);
+    return [...numbers].sort((a, b) => a - b).map((number) => rows[number]);
   }
 
   draw() {
     const { top } = this;
-    this.isQuick = Math.abs(top - this.lastTop) > QUICK * innerHeight;
+    const isQuick = Math.abs(top - this.lastTop) > QUICK * innerHeight;
     this.lastTop = top;
-    const kept = new Map();
+    const rows = this.wanted();
+    this.keepOnly(rows);
     let next = this.list.firstElementChild;
-    for (const number of this.wanted()) {
-      const row = this.rows[number];
+    for (const row of rows) {
       let left = 0;
       for (let index = row.first; index < row.end; index += 1) {
         const photo = this.photos[index];
-        const before = this.drawn.get(photo.id)?.tile;
-        const tile = before?.dataset.mark === photo.mark ? before : this.tileOf(photo);
-        kept.set(photo.id, { tile, index });
-        if (before && before !== tile) before.replaceWith(tile);
-        if (before === next) next = tile;
+        const tile = this.drawn.get(photo.id)?.tile ?? this.tileOf(photo);
+        this.drawn.set(photo.id, { tile, index });
+        // A tile that stays is never moved: it would lose the focus, or the click it is in the middle of.
         if (tile === next) next = next.nextElementSibling;
         else this.list.insertBefore(tile, next);
         left += this.put(tile, photo, row, left) + this.gap;
         this.list.dispatchEvent(new CustomEvent("grid:tile", { detail: { tile, photo, index } }));
       }
     }
-    for (const [id, { tile }] of this.drawn) if (!kept.has(id)) this.drop(tile);
-    this.drawn = kept;
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.fetchThumbs(), this.isQuick ? REST : 0);
+    this.resting = setTimeout(() => this.fetchThumbs(), isQuick ? REST : 0);
+  }
+
+  // What has left these rows, or looks different by now, goes.
+  keepOnly(rows) {
+    const marks = new Map();
+    for (const { first, end } of rows) for (const { id, mark } of this.photos.slice(first, end)) marks.set(id, mark);
+    for (const [id, { tile }] of this.drawn) {
+      if (marks.get(id) === tile.dataset.mark) continue;
+      this.drop(tile);
+      this.drawn.delete(id);
+    }
   }
 
   put(tile, photo, row, left) {
@@ -266,8 +273,10 @@ for (const image of document.querySelectorAll("img[data-colour]")) image.style.b
 for (const list of document.querySelectorAll("ul[data-grid]")) {
   history.scrollRestoration = "manual";
   const grid = new Grid(list);
-  grid.read().then(
-    () => grid.comeBack(),
-    () => list.classList.remove("laid"),
-  );
+  list.ariaBusy = "true";
+  grid
+    .read()
+    .then(() => grid.comeBack())
+    .catch(() => list.classList.remove("laid"))
+    .finally(() => (list.ariaBusy = "false"));
 }
