@@ -1,6 +1,6 @@
 from django.urls import path
 
-from galleries.views import account, album, chosen, desk, guest, health, photo, selfie, sharing
+from galleries.views import account, album, chosen, deleted, desk, guest, health, photo, selfie, sharing
 
 urlpatterns = [
     path("", account.home, name="home"),
@@ -8,6 +8,9 @@ urlpatterns = [
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
     path("albums/", desk.albums, name="albums"),
     path("albums/new/", desk.album_new, name="album-new"),
+    path("albums/deleted/", deleted.albums_deleted, name="albums-deleted"),
+    path("albums/deleted/<uuid:album_id>/restore/", deleted.album_restore, name="album-restore"),
+    path("albums/deleted/<uuid:album_id>/delete/", deleted.album_delete_for_good, name="album-delete-for-good"),
     path("albums/<uuid:album_id>/", album.album, name="album"),
     path("albums/<uuid:album_id>/edit/", desk.album_edit, name="album-edit"),
     path("albums/<uuid:album_id>/delete/", desk.album_delete, name="album-delete"),

@@ -74,9 +74,9 @@ def test_face_search_is_switched_on_with_a_basis_and_not_without(desk: Client, a
 def test_an_album_goes_only_after_a_second_word(desk: Client, album: Album) -> None:
     path = reverse("album-delete", args=[album.pk])
     desk.post(path)
-    assert Album.objects.exists()
+    assert Album.objects.present().exists()
     assert "has been deleted" in text_of(desk.post(path, {"confirmed": "yes"}, follow=True))
-    assert not Album.objects.exists()
+    assert not Album.objects.present().exists()
 
 
 def test_upload_works_without_javascript_and_names_what_was_no_photo(desk: Client, album: Album) -> None:

@@ -103,7 +103,7 @@ def _add(photo: Photo, refused_before: Photo | None) -> None:
 
 def _still_there(album: Album) -> Album:
     """The album as it is now, locked until the end of the transaction."""
-    if locked := Album.objects.locked().filter(pk=album.pk).first():
+    if locked := Album.objects.present().locked().filter(pk=album.pk).first():
         return locked
     raise Refusal("not_found", "This album has been deleted.", status=404)
 

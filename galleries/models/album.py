@@ -1,6 +1,7 @@
 """An album: one event's photos, its owner, and whether faces may be searched in it."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
@@ -11,9 +12,17 @@ if TYPE_CHECKING:
     from .account import User
 
 
+# A deleted album can be had back for so long.
+RESTORE_DAYS = 7
+
+
 class AlbumQuerySet(models.QuerySet["Album"]):
     def owned_by(self, user: "User | None") -> Self:
         return self.filter(owner=user) if user else self.none()
+
+    def present(self) -> Self:
+        """Those that are not deleted."""
+        return self.filter(deleted_at__isnull=True)
 
     def locked(self) -> Self:
         """To be read in a transaction that adds to an album, switches or deletes it: these wait for each other.
@@ -50,6 +59,11 @@ class Album(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def gone_at(self) -> datetime | None:
+        """When a deleted album goes for good."""
+        return self.deleted_at and self.deleted_at + timedelta(days=RESTORE_DAYS)
 
 
 class LegalBasis(models.Model):

@@ -32,7 +32,7 @@ _WANTS_WORK = Q(state__in=["uploaded", "processing"]) | Q(state="ready", wanted_
 
 class PhotoQuerySet(LeaseQuerySet["Photo"]):
     def due(self) -> Self:
-        return self.filter(_WANTS_WORK).filter(is_free())
+        return self.filter(_WANTS_WORK).filter(is_free(), album__deleted_at__isnull=True)
 
     def shown(self) -> Self:
         """What people other than the owner may come to see."""

@@ -11,7 +11,6 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
@@ -19,6 +18,7 @@ from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.forms import AlbumForm, FaceSearchForm, NewAlbumForm
 from galleries.models import Album, Link, Photo
+from galleries.models.album import RESTORE_DAYS
 
 from .confirm import Question, ask, is_confirmed
 from .page import Request, owners_page, told_by
@@ -28,7 +28,7 @@ from .paging import in_order
 @require_safe
 @owners_page
 def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
-    """Newest event first. Asks the database twice, however many albums and photos there are."""
+    """Newest event first. Asks the database thrice, however many albums and photos there are."""
     own = access.visible_to(viewer, Album)
     first = in_order(Photo.objects.shown().filter(album=OuterRef("pk")))
     open_links = Link.objects.open().filter(album=OuterRef("pk"))
@@ -39,7 +39,8 @@ def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
     )
     counts = _counts_by_album(own)
     rows = [(album, counts[album.pk]) for album in found.order_by("-day", "-created_at")]
-    return render(request, "albums.html", {"albums": rows})
+    context = {"albums": rows, "deleted_count": access.deleted_albums(viewer).count()}
+    return render(request, "albums.html", context)
 
 
 def _counts_by_album(albums: Any) -> dict[UUID, Counter[str]]:
@@ -82,20 +83,19 @@ def album_delete(request: Request, viewer: Viewer, album_id: UUID) -> HttpRespon
     if not is_confirmed(request):
         return ask(request, _about_deleting(album))
     album_flow.delete(album)
-    messages.success(request, _("The album “%(title)s” has been deleted.") % {"title": album.title})
+    words = _("The album “%(title)s” has been deleted. You can restore it for %(days)s days.")
+    messages.success(request, words % {"title": album.title, "days": RESTORE_DAYS})
     return redirect("albums")
 
 
 def _about_deleting(album: Album) -> Question:
-    count = album.photos.count()
-    text = ngettext(
-        "%(count)s photo, its faces, all links and all searches of guests are deleted. This cannot be undone.",
-        "%(count)s photos, their faces, all links and all searches of guests are deleted. This cannot be undone.",
-        count,
+    text = _(
+        "All face data and all searches of guests are deleted at once, and the links stop. "
+        "The photos and the links can be restored for %(days)s days."
     )
     return Question(
         title=_("Delete “%(title)s”?") % {"title": album.title},
-        text=text % {"count": count},
+        text=text % {"days": RESTORE_DAYS},
         button=_("Delete the album"),
         back=reverse("album", args=[album.pk]),
     )
