@@ -16,6 +16,7 @@ from django_htmx.http import trigger_client_event
 
 from galleries import access
 from galleries.access import Viewer
+from galleries.flows import live as live_flow
 from galleries.flows import photo as photo_flow
 from galleries.forms import FaceSearchForm
 from galleries.models import Album
@@ -87,8 +88,16 @@ def _progress(album: Album, tally: dict[str, int]) -> dict[str, Any]:
     numbers = photo_flow.adding_up(album, tally)
     waiting = numbers["uploaded"] + numbers["processing"]
     settled = {"settled": numbers["received"] - waiting}
-    is_busy = bool(waiting or tally["indexing"])
-    return {"album": album, "numbers": numbers | settled, "indexing": tally["indexing"], "is_busy": is_busy}
+    now = live_flow.live(album)
+    return {
+        "album": album,
+        "numbers": numbers | settled,
+        "indexing": tally["indexing"],
+        "is_busy": bool(waiting or tally["indexing"]),
+        "live": now,
+        "arriving_minutes": live_flow.ARRIVING_MINUTES,
+        "poll_seconds": 2 if waiting or tally["indexing"] or now.searching else 30,
+    }
 
 
 def _problems(album: Album, tally: dict[str, int], most: int = _PROBLEMS_SHOWN) -> dict[str, Any]:
