@@ -58,6 +58,7 @@ class Grid {
     this.template = list.parentElement.querySelector("template[data-tile]");
     this.drawn = new Map(); // id -> { tile, index }
     this.rows = [];
+    this.isRead = false;
     this.lastTop = 0;
     for (const tile of list.querySelectorAll("li[id]")) this.drawn.set(tile.id.slice(2), { tile });
     this.photos = [...this.drawn].map(([id, { tile }]) => this.photoOf(id, tile));
@@ -86,6 +87,7 @@ class Grid {
     if (!response.ok) throw new Error(`${response.status}`);
     const columns = await response.json();
     this.photos = photosOf(columns);
+    this.isRead = true;
     for (const heading of document.querySelectorAll("[data-grid-title]")) heading.textContent = columns.title;
     for (const empty of document.querySelectorAll("[data-grid-empty]")) empty.hidden = this.photos.length > 0;
     this.list.querySelectorAll(":scope > :not([id])").forEach((rest) => rest.remove());
@@ -185,7 +187,8 @@ class Grid {
   // The rows to be drawn: those near the viewport, and those around the focus, for Tab to go on from.
   wanted() {
     const { top, rows } = this;
-    if (!rows.length) return [];
+    // What the server drew cannot be drawn again before the list has been read.
+    if (!this.isRead || !rows.length) return rows;
     const margin = AHEAD * innerHeight;
     const spans = [[this.rowAt(top - margin), this.rowAt(top + innerHeight + margin)]];
     const focused = this.drawn.get(document.activeElement?.closest("li")?.id.slice(2));
