@@ -30,9 +30,10 @@ def live(album: Album) -> Live:
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     waiting = Q(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
     searches = album.selfies.aggregate(
-        today=Count("pk", filter=Q(created_at__gte=midnight)), waiting=Count("pk", filter=waiting)
+        all=Count("pk"), today=Count("pk", filter=Q(created_at__gte=midnight)), waiting=Count("pk", filter=waiting)
     )
-    return Live(arrived, searches["today"], searches["waiting"], _coverage(album))
+    coverage = _coverage(album) if searches["all"] else (0, 0, 0, 0)
+    return Live(arrived, searches["today"], searches["waiting"], coverage)
 
 
 def _coverage(album: Album) -> tuple[int, int, int, int]:
