@@ -108,12 +108,13 @@ def test_whoever_comes_back_from_a_photo_is_where_they_were(page: Page) -> None:
     tile = page.evaluate(IN_VIEW)[1]
     before = page.locator(f"#{tile}").bounding_box()
     page.locator(f"#{tile} a").click()
-    expect(page.locator("[data-viewer]")).to_be_visible()
+    page.wait_for_url("**/photos/**")
     page.go_back()
     wait_for_grid(page)
     expect(page.locator(f"#{tile}")).to_be_in_viewport()
     assert page.locator(f"#{tile}").bounding_box() == before
     page.locator(f"#{tile} a").click()
+    page.wait_for_url("**/photos/**")
     page.keyboard.press("Escape")
     page.wait_for_url("**#p-*")
     wait_for_grid(page)

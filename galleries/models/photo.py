@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from django.db import models
@@ -63,17 +63,16 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
     def tally(self) -> dict[str, int]:
         """Photos by state, the faces found, and how many are hidden or having their faces looked for.
 
-        One pass over one index: 1.3 ms for 5,000 photos, of which the album page needs nothing else.
+        One pass over one index; a query for each number took most of the time that the database has for a page.
         """
         numbers = dict.fromkeys([*Photo.State.values, "faces", "hidden", "indexing"], 0)
-        hidden, sought = Count("state", filter=Q(hidden=True)), Count("state", filter=Q(wanted_engine__gt=""))
-        columns = {"n": Count("state"), "faces": Sum("face_count"), "hidden_n": hidden, "sought_n": sought}
-        rows: Any = self.order_by().values("state").annotate(**columns)
-        for row in rows:
-            numbers[row["state"]] = row["n"]
-            numbers["faces"] += row["faces"]
-            if row["state"] == Photo.State.READY:
-                numbers |= {"hidden": row["hidden_n"], "indexing": row["sought_n"]}
+        groups = self.order_by().values_list("state", "hidden", "wanted_engine")
+        for state, hidden, wanted_engine, count, faces in groups.annotate(Count("state"), Sum("face_count")):
+            numbers[state] += count
+            numbers["faces"] += faces
+            if state == Photo.State.READY:
+                numbers["hidden"] += count if hidden else 0
+                numbers["indexing"] += count if wanted_engine else 0
         return numbers
 
 
