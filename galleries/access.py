@@ -97,8 +97,10 @@ def visible_to(viewer: Viewer, kind: type[_M]) -> QuerySet[_M]:
 
 def owned_by(viewer: Viewer, kind: type[_M]) -> QuerySet[_M]:
     """What the viewer may also change: their own albums and all that is in them."""
-    path = "owner" if kind is Album else "album__owner"
-    return kind._default_manager.filter(**{path: viewer.user}) if viewer.user else kind._default_manager.none()
+    if viewer.user is None:
+        return kind._default_manager.none()
+    path = "" if kind is Album else "album__"
+    return kind._default_manager.filter(**{f"{path}owner": viewer.user, f"{path}deleted_at__isnull": True})
 
 
 def downloadable_by(viewer: Viewer) -> QuerySet[Photo]:
@@ -116,7 +118,8 @@ def _photos_where(viewer: Viewer, matches: QuerySet[Match], visits: QuerySet[Vis
     matched = Exists(matches.filter(photo=OuterRef("pk")))
     browsed = Exists(visits.filter(link__album=OuterRef("album")))
     shown = Q(state=Photo.State.READY, hidden=False) & (Q(matched) | Q(browsed))
-    return Photo.objects.filter(Q(album__owner=viewer.user) | shown if viewer.user else shown)
+    present = Photo.objects.filter(album__deleted_at__isnull=True)
+    return present.filter(Q(album__owner=viewer.user) | shown if viewer.user else shown)
 
 
 def _granted_matches(viewer: Viewer) -> Any:
@@ -136,7 +139,7 @@ def _selfies(viewer: Viewer) -> QuerySet[Selfie]:
 def _archives(viewer: Viewer) -> QuerySet[Archive]:
     granting = Selfie.objects.granting().filter(viewer.guests, pk=OuterRef("selfie"))
     as_owner = Q(user=viewer.user, album__owner=viewer.user) if viewer.user else Q(pk__in=[])
-    return Archive.objects.filter(as_owner | Q(Exists(granting)))
+    return Archive.objects.filter(as_owner | Q(Exists(granting)), album__deleted_at__isnull=True)
 
 
 _RULES: dict[type[Model], Any] = {
@@ -153,6 +156,15 @@ _RULES: dict[type[Model], Any] = {
 
 def album_for(viewer: Viewer, pk: uuid.UUID) -> Album:
     return _one(visible_to(viewer, Album), pk)
+
+
+def deleted_albums(viewer: Viewer) -> QuerySet[Album]:
+    """What the viewer may have back. Nothing else of a deleted album is to be had."""
+    return Album.objects.filter(owner=viewer.user, deleted_at__isnull=False) if viewer.user else Album.objects.none()
+
+
+def deleted_album_for(viewer: Viewer, pk: uuid.UUID) -> Album:
+    return _one(deleted_albums(viewer), pk)
 
 
 def link_for(viewer: Viewer, pk: uuid.UUID) -> Link:
@@ -190,7 +202,7 @@ def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
 def shared_link(token: str) -> Link:
     """The link that a token opens: 404 when there is none, 410 when it was switched off or has run out."""
     link = Link.objects.with_token(token).select_related("album").first()
-    if link is None:
+    if link is None or link.album.deleted_at:
         raise Http404
     if not link.is_open():
         raise Refusal("link_expired", "This link has ended. Ask the photographer for a new one.", status=410)
@@ -212,7 +224,8 @@ def public_cover(link: Link) -> Photo:
     """The picture that a link preview shows to anybody at all: 404 from the moment the owner no longer allows it."""
     if not link.album.link_preview or link.needs_password:
         raise Http404
-    cover = Photo.objects.shown().filter(album=link.album_id).in_order().first()
+    shown = Photo.objects.shown().filter(album=link.album_id)
+    cover = shown.filter(pk=link.album.cover_id).first() or shown.in_order().first()
     if cover is None:
         raise Http404
     return cover

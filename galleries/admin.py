@@ -117,7 +117,7 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
     def delete_all(self, rows: Iterable[User]) -> None:
         for user in rows:
             for album in user.albums.all():
-                album_flow.delete(album)
+                album_flow.delete_for_good(album)
             for guest in user.guests.all():
                 _erase(guest)
             user.delete()
@@ -145,6 +145,7 @@ class AlbumAdmin(CountedDeletion):
     ]
     list_display = [
         "title", "owner", "event_date", "face_search", "moving", "all_photos", "waiting", "set_aside", "created_at",
+        "deleted_at",
     ]  # fmt: skip
     list_filter = ["face_search", "engine", "next_engine", "created_at"]
     search_fields = ["title", "owner__email", "id"]
@@ -152,7 +153,7 @@ class AlbumAdmin(CountedDeletion):
     list_select_related = ["owner"]
     autocomplete_fields = ["owner"]
     # Switched on with a legal basis, on the album's own page, by its owner.
-    readonly_fields = ["id", "face_search", "engine", "next_engine", "moving", "duplicates", "created_at"]
+    readonly_fields = ["id", "face_search", "engine", "next_engine", "moving", "duplicates", "created_at", "deleted_at"]
     inlines = [LegalBasisInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
@@ -175,7 +176,7 @@ class AlbumAdmin(CountedDeletion):
 
     def delete_all(self, rows: Iterable[Album]) -> None:
         for album in rows:
-            album_flow.delete(album)
+            album_flow.delete_for_good(album)
 
     @admin.display(description=_("photos"), ordering="photos_all")
     def all_photos(self, album: Any) -> str:

@@ -196,19 +196,25 @@ class VerdictForm(forms.Form):
 
 
 class PhotoIdsField(forms.Field):
-    """The photos ticked in a grid, as UUIDs."""
+    """The photos ticked in a grid, as UUIDs. One value may hold many: Django takes 1,000 fields, and an album more."""
 
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: list[str] | None) -> list[uuid.UUID]:
         try:
-            return [uuid.UUID(each) for each in value or []]
+            return [uuid.UUID(each) for each in " ".join(value or []).split()]
         except ValueError as error:
             raise forms.ValidationError(_("This is not a photo.")) from error
 
 
 class PhotosForm(forms.Form):
     photo = PhotoIdsField(error_messages={"required": _("Choose some photos first.")})
+
+
+class PhotosChangeForm(PhotosForm):
+    CHANGES = {"hide": _("Hide from guests"), "show": _("Show to guests"), "cover": _("Album cover")}
+
+    change = forms.ChoiceField(choices=CHANGES.items())
 
 
 class ZipForm(forms.Form):

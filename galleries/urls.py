@@ -1,6 +1,6 @@
 from django.urls import path
 
-from galleries.views import account, album, brand, desk, guest, health, photo, selfie, sharing
+from galleries.views import account, album, brand, chosen, deleted, desk, guest, health, photo, selfie, sharing
 
 urlpatterns = [
     path("", account.home, name="home"),
@@ -9,6 +9,9 @@ urlpatterns = [
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
     path("albums/", desk.albums, name="albums"),
     path("albums/new/", desk.album_new, name="album-new"),
+    path("albums/deleted/", deleted.albums_deleted, name="albums-deleted"),
+    path("albums/deleted/<uuid:album_id>/restore/", deleted.album_restore, name="album-restore"),
+    path("albums/deleted/<uuid:album_id>/delete/", deleted.album_delete_for_good, name="album-delete-for-good"),
     path("albums/<uuid:album_id>/", album.album, name="album"),
     path("albums/<uuid:album_id>/edit/", desk.album_edit, name="album-edit"),
     path("albums/<uuid:album_id>/accent.css", brand.album_accent, name="album-accent"),
@@ -19,8 +22,10 @@ urlpatterns = [
     path("albums/<uuid:album_id>/problems/", album.album_problems, name="album-problems"),
     path("albums/<uuid:album_id>/upload/", album.album_upload, name="album-upload"),
     path("albums/<uuid:album_id>/retry/", album.album_retry, name="album-retry"),
-    path("albums/<uuid:album_id>/delete-photos/", album.album_photos_delete, name="album-photos-delete"),
-    path("albums/<uuid:album_id>/zip/", album.album_zip, name="album-zip"),
+    path("albums/<uuid:album_id>/photos.json", album.album_listing, name="album-listing"),
+    path("albums/<uuid:album_id>/change-photos/", chosen.album_photos_change, name="album-photos-change"),
+    path("albums/<uuid:album_id>/delete-photos/", chosen.album_photos_delete, name="album-photos-delete"),
+    path("albums/<uuid:album_id>/zip/", chosen.album_zip, name="album-zip"),
     path("albums/<uuid:album_id>/links/new/", sharing.album_link_new, name="album-link-new"),
     path("links/<uuid:link_id>/", sharing.link, name="link"),
     path("links/<uuid:link_id>/poster/", sharing.link_poster, name="link-poster"),
@@ -31,6 +36,7 @@ urlpatterns = [
     path("l/<str:token>/logo.png", brand.guest_logo, name="guest-logo"),
     path("l/<str:token>/cover.jpg", brand.guest_cover, name="guest-cover"),
     path("shared/<uuid:album_id>/", guest.shared, name="shared"),
+    path("shared/<uuid:album_id>/photos.json", guest.shared_listing, name="shared-listing"),
     path("my/", guest.my_photos, name="my-photos"),
     path("s/<uuid:selfie_id>/", selfie.selfie, name="selfie"),
     path("s/<uuid:selfie_id>/status/", selfie.selfie_status, name="selfie-status"),

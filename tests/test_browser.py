@@ -133,7 +133,7 @@ def upload(page: Page, folder: Path) -> None:
         "not sent": 0,
     }
     expect(page.locator("#progress")).to_contain_text("has been dealt with", timeout=SLOW)
-    done = numbers(page, "#progress")
+    done = numbers(page, "#progress >")
     assert done == {"received": files, "ready": files - 1, "no photo": 1, "faces": WITH_FACE}
     expect(page.locator("#photos .photos img")).to_have_count(files - 1)
     page.get_by_text("1 file could not be used").click()

@@ -7,6 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from galleries import storage
+from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
 from recognition import engine
@@ -195,9 +196,9 @@ def test_a_deleted_photo_takes_its_faces_and_files_with_it(searchable: Album, ow
     assert not Erasure.objects.exists()
 
 
-def test_a_deleted_album_leaves_nothing_on_disk(searchable: Album, owner_api: APIClient) -> None:
+def test_an_album_deleted_for_good_leaves_nothing_on_disk(searchable: Album) -> None:
     photos = [ready_photo(searchable), ready_photo(searchable, pictures.jpeg(pictures.faceless()), "b.jpg")]
-    assert owner_api.delete(f"/api/v1/albums/{searchable.pk}/").status_code == 204
+    album_flow.delete_for_good(searchable)
     assert not Photo.objects.exists()
     assert not any(storage.exists(key) for photo in photos for key in photo.stored_keys())
 

@@ -278,7 +278,7 @@ def test_an_album_is_deleted_while_workers_finish_its_photos(owner: User) -> Non
             if held:
                 photo_flow._keep(*held.pop())
             else:
-                album_flow.delete(album)
+                album_flow.delete_for_good(album)
 
         assert in_threads(3, finish_or_delete) == []
         work_off()

@@ -78,6 +78,17 @@ class AlbumDetail(OwnerView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class AlbumRestore(OwnerView):
+    """A deleted album can be had back for 7 days, with its photos and links; guests search anew."""
+
+    @extend_schema(request=None, responses=AlbumSerializer)
+    def post(self, request: Request, album_id: UUID) -> Response:
+        album = access.deleted_album_for(self.viewer, album_id)
+        album_flow.restore(album)
+        album.refresh_from_db()
+        return Response(AlbumSerializer(album, context={"request": request}).data)
+
+
 @transaction.atomic
 def _change(album: Album, viewer: access.Viewer, facts: dict[str, Any]) -> None:
     on, basis = facts.pop("face_search", album.face_search), facts.pop("legal_basis", {})

@@ -13,6 +13,7 @@ urlpatterns = [
     path("albums/<uuid:album_id>/photos/", albums.AlbumPhotos.as_view(), name="album-photos"),
     path("albums/<uuid:album_id>/photos/check/", albums.PhotoCheck.as_view(), name="album-photos-check"),
     path("albums/<uuid:album_id>/progress/", albums.AlbumProgress.as_view(), name="album-progress"),
+    path("albums/<uuid:album_id>/restore/", albums.AlbumRestore.as_view(), name="album-restore"),
     path("albums/<uuid:album_id>/retry/", albums.AlbumRetry.as_view(), name="album-retry"),
     path("albums/<uuid:album_id>/links/", albums.AlbumLinks.as_view(), name="album-links"),
     path("albums/<uuid:album_id>/archives/", albums.AlbumArchives.as_view(), name="album-archives"),

@@ -1,8 +1,9 @@
-"""What happens to a whole album: face search on and off, and its deletion."""
+"""What happens to a whole album: face search on and off, and its deletion, which for a while is not the end."""
 
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 import recognition
 from galleries import access
@@ -30,6 +31,11 @@ def describe(album: Album, **facts: Any) -> None:
     album.save(update_fields=list(facts))
 
 
+def choose_cover(album: Album, photo: Photo) -> None:
+    album.cover = photo
+    album.save(update_fields=["cover"])
+
+
 @transaction.atomic
 def switch_face_search(
     album: Album, on: bool, *, by: User | None = None, basis: str = "", attested: bool = False
@@ -49,8 +55,7 @@ def switch_face_search(
     album.save(update_fields=["face_search", "engine", "next_engine"])
     if on:
         LegalBasis.objects.create(album=album, basis=basis, attested_by=by)
-        hopeless = [Photo.State.REJECTED, Photo.State.QUARANTINED]
-        album.photos.exclude(state__in=hopeless).update(wanted_engine=album.engine)
+        _want_faces(album)
         ring(photo.work)
     else:
         forget_faces(album)
@@ -65,6 +70,36 @@ def forget_faces(album: Album) -> None:
 
 @transaction.atomic
 def delete(album: Album) -> None:
+    """Take the album out of everybody's sight. Faces, searches and zips go at once; the photos can be had back."""
+    locked = Album.objects.locked().get(pk=album.pk)
+    forget_faces(locked)
+    Erasure.order(search.scratch_key for search in locked.selfies.all())
+    locked.selfies.all().delete()
+    locked.archives.all().delete()
+    locked.deleted_at, locked.next_engine = timezone.now(), ""
+    locked.save(update_fields=["deleted_at", "next_engine"])
+
+
+@transaction.atomic
+def restore(album: Album) -> None:
+    """Have a deleted album back, with its links; its faces are looked for anew."""
+    locked = Album.objects.locked().get(pk=album.pk)
+    if locked.deleted_at is None:
+        return
+    locked.deleted_at = None
+    locked.engine = recognition.engine().name if locked.face_search else ""
+    locked.save(update_fields=["deleted_at", "engine"])
+    _want_faces(locked)
+    ring(photo.work)
+
+
+def _want_faces(album: Album) -> None:
+    hopeless = [Photo.State.REJECTED, Photo.State.QUARANTINED]
+    album.photos.exclude(state__in=hopeless).update(wanted_engine=album.engine)
+
+
+@transaction.atomic
+def delete_for_good(album: Album) -> None:
     """Delete the album, its photos, faces, links, searches and zips, and every stored file of it."""
     # Locked first: what workers are just committing is then there to be deleted with it.
     locked = Album.objects.locked().get(pk=album.pk)

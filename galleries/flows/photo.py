@@ -103,7 +103,7 @@ def _add(photo: Photo, refused_before: Photo | None) -> None:
 
 def _still_there(album: Album) -> Album:
     """The album as it is now, locked until the end of the transaction."""
-    if locked := Album.objects.locked().filter(pk=album.pk).first():
+    if locked := Album.objects.present().locked().filter(pk=album.pk).first():
         return locked
     raise Refusal("not_found", "This album has been deleted.", status=404)
 
@@ -127,10 +127,15 @@ def _refuse(album: Album, rejected: images.ImageRejected, **facts: Any) -> Recep
 
 def progress(album: Album) -> dict[str, int]:
     """Numbers that add up: received = duplicate + uploaded + processing + ready + rejected + quarantined."""
-    counts = album.photos.all().progress()
-    faces = counts.pop("faces")
-    duplicates = Album.objects.values_list("duplicates", flat=True).get(pk=album.pk)
-    return {"received": duplicates + sum(counts.values()), "duplicate": duplicates} | counts | {"faces": faces}
+    album.refresh_from_db(fields=["duplicates"])
+    return adding_up(album, album.photos.all().tally())
+
+
+def adding_up(album: Album, tally: dict[str, int]) -> dict[str, int]:
+    """The numbers of progress out of a tally; the album as it was read with it."""
+    counts = {state: tally[state] for state in Photo.State.values}
+    received = album.duplicates + sum(counts.values())
+    return {"received": received, "duplicate": album.duplicates} | counts | {"faces": tally["faces"]}
 
 
 def missing_of(album: Album, hashes: list[str]) -> tuple[list[str], list[str]]:
@@ -164,6 +169,11 @@ def hide(photo: Photo, *, hidden: bool) -> None:
     """Take a photo out of all guests' sight, or show it again."""
     photo.hidden = hidden
     photo.save(update_fields=["hidden"])
+
+
+def hide_all(photos: QuerySet[Photo], *, hidden: bool) -> int:
+    """The same for many; returns how many there are."""
+    return photos.update(hidden=hidden)
 
 
 # Worker half: examine

@@ -27,7 +27,7 @@ _HOPELESS = [Photo.State.REJECTED, Photo.State.QUARANTINED]
 def begin(album: Album, engine: str) -> None:
     """Move to `engine`; to the one that answers already: stay with it. Begun twice, nothing is done twice."""
     album = Album.objects.locked().get(pk=album.pk)
-    if not album.face_search:
+    if not album.face_search or album.deleted_at:
         return
     if album.next_engine != engine:
         album.photos.filter(state=Photo.State.READY, wanted_engine=album.next_engine).update(wanted_engine="")

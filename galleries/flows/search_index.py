@@ -154,7 +154,7 @@ def _forget_ended() -> None:
 
 
 def _searchable() -> Iterable[tuple[uuid.UUID, str]]:
-    return Album.objects.filter(pk__in=list(_held), face_search=True).values_list("pk", "engine")
+    return Album.objects.present().filter(pk__in=list(_held), face_search=True).values_list("pk", "engine")
 
 
 def _hold(album: uuid.UUID, index: SearchIndex) -> None:

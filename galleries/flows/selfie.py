@@ -74,7 +74,7 @@ def receive(
 
 def require_face_search(link: Link) -> None:
     """Raises Refusal unless the album, locked until the end of the transaction, may be searched."""
-    if not Album.objects.locked().filter(pk=link.album_id, face_search=True).first():
+    if not Album.objects.present().locked().filter(pk=link.album_id, face_search=True).first():
         raise Refusal("face_search_off", "Searching by selfie is switched off for this album.", status=403)
 
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from galleries import storage
 from galleries.models import Album, Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
+from galleries.models.album import RESTORE_DAYS
 from galleries.models.lease import from_now
 
-from . import photo, reindex, selfie
+from . import album, photo, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,16 @@ ENDED_DAYS = 30
 @shared_task
 def sweep() -> None:
     """Each duty by itself: one that fails is logged and tried again in 15 seconds, and holds up no other."""
-    for duty in (ring_for_due, announce_left, advance_albums, erase_left, erase_scratch, end_selfies, drop_old):
+    for duty in (
+        ring_for_due,
+        announce_left,
+        advance_albums,
+        erase_left,
+        erase_scratch,
+        end_selfies,
+        end_albums,
+        drop_old,
+    ):
         _carry_out(duty)
 
 
@@ -50,13 +60,13 @@ def ring_for_due() -> None:
 
 def announce_left() -> None:
     left = EmbeddingBlock.objects.filter(announced=False, created_at__lt=from_now(-LEFT_SECONDS))
-    for album, engine in left.values_list("album", "engine").distinct():
-        selfie.announce(album, engine)
+    for album_id, engine in left.values_list("album", "engine").distinct():
+        selfie.announce(album_id, engine)
 
 
 def advance_albums() -> None:
-    for album in Album.objects.exclude(next_engine=""):
-        reindex.advance(album)
+    for moving in Album.objects.exclude(next_engine=""):
+        reindex.advance(moving)
 
 
 def erase_left() -> None:
@@ -74,6 +84,12 @@ def erase_scratch() -> None:
 
 def end_selfies() -> None:
     selfie.end(Selfie.objects.filter(expires_at__lt=Now()).exclude(state=Selfie.State.EXPIRED))
+
+
+def end_albums() -> None:
+    """Those that were deleted and that nobody wanted back."""
+    for left in Album.objects.filter(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS)):
+        album.delete_for_good(left)
 
 
 def drop_old() -> None:

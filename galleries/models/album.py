@@ -1,12 +1,13 @@
 """An album: one event's photos, its owner, and whether faces may be searched in it."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -14,11 +15,17 @@ if TYPE_CHECKING:
 
 
 A_COLOUR = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #a53a1d."))
+# A deleted album can be had back for so long.
+RESTORE_DAYS = 7
 
 
 class AlbumQuerySet(models.QuerySet["Album"]):
     def owned_by(self, user: "User | None") -> Self:
         return self.filter(owner=user) if user else self.none()
+
+    def present(self) -> Self:
+        """Those that are not deleted."""
+        return self.filter(deleted_at__isnull=True)
 
     def locked(self) -> Self:
         """To be read in a transaction that adds to an album, switches or deletes it: these wait for each other.
@@ -27,9 +34,6 @@ class AlbumQuerySet(models.QuerySet["Album"]):
         kind takes the album first, then searches, then photos; so nobody waits in a circle.
         """
         return self.select_for_update(no_key=True)
-
-    def with_counts(self) -> Self:
-        return self.annotate(photo_count=Count("photos", filter=Q(photos__state="ready")))
 
 
 class Album(models.Model):
@@ -55,6 +59,9 @@ class Album(models.Model):
     # When a worker last took a photo from here, so that albums are served in turn.
     served_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    cover = models.ForeignKey("galleries.Photo", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # Deleted, but to be had back for a while: nothing of it is served, its faces and searches are gone.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
     objects = AlbumQuerySet.as_manager()
 
@@ -68,6 +75,11 @@ class Album(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def gone_at(self) -> datetime | None:
+        """When a deleted album goes for good."""
+        return self.deleted_at and self.deleted_at + timedelta(days=RESTORE_DAYS)
 
 
 class LegalBasis(models.Model):

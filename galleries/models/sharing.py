@@ -86,7 +86,8 @@ class Link(models.Model):
         return bool(self.password_hash)
 
     def is_open(self) -> bool:
-        return self.enabled and (self.expires_at is None or self.expires_at > timezone.now())
+        is_over = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.enabled and not is_over and self.album.deleted_at is None
 
     def set_password(self, password: str) -> None:
         self.password_hash = make_password(password) if password else ""
@@ -106,9 +107,8 @@ class Link(models.Model):
 
 # The same rule as Link.is_open, in the database's clock; `prefix` reaches the link from another model.
 def open_link(prefix: str = "") -> Q:
-    return Q(**{f"{prefix}enabled": True}) & (
-        Q(**{f"{prefix}expires_at__isnull": True}) | Q(**{f"{prefix}expires_at__gt": Now()})
-    )
+    not_over = Q(**{f"{prefix}expires_at__isnull": True}) | Q(**{f"{prefix}expires_at__gt": Now()})
+    return Q(**{f"{prefix}enabled": True, f"{prefix}album__deleted_at__isnull": True}) & not_over
 
 
 OPEN_LINK = open_link()

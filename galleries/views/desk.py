@@ -1,15 +1,16 @@
 """The photographer's albums: the list, and what is set for a whole album."""
 
+from collections import Counter, defaultdict
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models.functions import Coalesce, TruncDate
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
@@ -17,20 +18,40 @@ from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
 from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm
-from galleries.models import Album, Photo
+from galleries.models import Album, Link, Photo
+from galleries.models.album import RESTORE_DAYS
 
 from .confirm import Question, ask, is_confirmed
 from .page import Request, owners_page, told_by
+from .paging import in_order
 
 
 @require_safe
 @owners_page
 def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
-    shown = Photo.objects.shown().filter(album=OuterRef("pk")).order_by("received_at", "pk")
-    waiting = Count("photos", filter=Q(photos__state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING]))
-    own: Any = access.visible_to(viewer, Album)
-    found = own.with_counts().annotate(cover=Subquery(shown.values("pk")[:1]), waiting_count=waiting)
-    return render(request, "albums.html", {"albums": found})
+    """Newest event first. Asks the database thrice, however many albums and photos there are."""
+    own = access.visible_to(viewer, Album)
+    first = in_order(Photo.objects.shown().filter(album=OuterRef("pk")))
+    open_links = Link.objects.open().filter(album=OuterRef("pk"))
+    found = own.annotate(
+        shown_cover=Coalesce("cover", Subquery(first.values("pk")[:1])),
+        link_is_open=Exists(open_links),
+        day=Coalesce("event_date", TruncDate("created_at")),
+    )
+    counts = _counts_by_album(own)
+    rows = [(album, counts[album.pk]) for album in found.order_by("-day", "-created_at")]
+    context = {"albums": rows, "deleted_count": access.deleted_albums(viewer).count()}
+    return render(request, "albums.html", context)
+
+
+def _counts_by_album(albums: Any) -> dict[UUID, Counter[str]]:
+    """How many photos of each album are ready, in work or failed."""
+    groups = {"uploaded": "work", "processing": "work", "rejected": "failed", "quarantined": "failed"}
+    counts: dict[UUID, Counter[str]] = defaultdict(Counter)
+    found = Photo.objects.filter(album__in=albums.values("pk")).order_by().values_list("album", "state")
+    for album, state, count in found.annotate(Count("state")):
+        counts[album][groups.get(state, state)] += count
+    return counts
 
 
 @require_http_methods(["GET", "POST"])
@@ -66,20 +87,19 @@ def album_delete(request: Request, viewer: Viewer, album_id: UUID) -> HttpRespon
     if not is_confirmed(request):
         return ask(request, _about_deleting(album))
     album_flow.delete(album)
-    messages.success(request, _("The album “%(title)s” has been deleted.") % {"title": album.title})
+    words = _("The album “%(title)s” has been deleted. You can restore it for %(days)s days.")
+    messages.success(request, words % {"title": album.title, "days": RESTORE_DAYS})
     return redirect("albums")
 
 
 def _about_deleting(album: Album) -> Question:
-    count = album.photos.count()
-    text = ngettext(
-        "%(count)s photo, its faces, all links and all searches of guests are deleted. This cannot be undone.",
-        "%(count)s photos, their faces, all links and all searches of guests are deleted. This cannot be undone.",
-        count,
+    text = _(
+        "All face data and all searches of guests are deleted at once, and the links stop. "
+        "The photos and the links can be restored for %(days)s days."
     )
     return Question(
         title=_("Delete “%(title)s”?") % {"title": album.title},
-        text=text % {"count": count},
+        text=text % {"days": RESTORE_DAYS},
         button=_("Delete the album"),
         back=reverse("album", args=[album.pk]),
     )

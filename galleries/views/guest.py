@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db.models import Count, OuterRef, Q, Subquery, UUIDField
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +22,7 @@ from galleries.forms import SelfieForm, UnlockForm
 from galleries.models import Link, Match, Photo, Selfie
 from galleries.models.selfie import CERTAIN
 
+from .grid import Tiles, listing, photos_title
 from .page import Request, page, told_by
 from .paging import a_page
 
@@ -99,12 +102,21 @@ def shared(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase
     visit = access.browsing_visit(viewer, album_id)
     if visit is None:
         raise Http404
-    shown = access.visible_to(viewer, Photo).filter(album=album_id)
+    shown = visit.link.album.photos.shown()
     photos, last = a_page(shown, request.GET.get("after", ""))
-    context = {"album": visit.link.album, "link": visit.link, "photos": photos, "last": last}
-    if request.htmx:
-        return render(request, "guest/more.html", context)
-    return render(request, "guest/shared.html", context | {"count": shown.count()})
+    tiles = Tiles(alt=_("Photo %(name)s"))
+    grid = {"tiles": tiles.of(photos), "blank": tiles.blank, "last": last, "title": photos_title(shown.count())}
+    grid |= {"listing": reverse("shared-listing", args=[album_id]), "more": "?"}
+    return render(request, "guest/shared.html", {"album": visit.link.album, "link": visit.link} | grid)
+
+
+@require_safe
+@page
+def shared_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
+    visit = access.browsing_visit(viewer, album_id)
+    if visit is None:
+        raise Http404
+    return listing(request, visit.link.album.photos.shown(), "time", photos_title)
 
 
 @require_safe

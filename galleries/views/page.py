@@ -47,7 +47,8 @@ def page(view: _View) -> _View:
             if not request.htmx:
                 raise
             response = _reload(404)
-        patch_cache_control(response, private=True, no_store=True)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
         patch_vary_headers(response, ("Cookie", "HX-Request"))
         return response
 

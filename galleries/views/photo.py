@@ -1,6 +1,8 @@
 """One photo, large, with the ones before and after: for its owner, or for a guest who may see it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponseBase
@@ -14,6 +16,7 @@ from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Match, Photo, Selfie
 
+from .grid import Choice
 from .page import Request, page
 from .paging import Photos, neighbours
 
@@ -27,6 +30,8 @@ class Place:
     after: UUID | None = None
     selfie: Selfie | None = None
     match: Match | None = None
+    # What the addresses of the photos before and after end in.
+    end: str = ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,27 +45,31 @@ def photo(request: Request, viewer: Viewer, photo_id: UUID) -> HttpResponseBase:
         "photo": photo,
         "album": photo.album,
         "is_owner": is_owner,
-        "place": _place(viewer, photo, request.GET.get("in", ""), is_owner=is_owner),
+        "place": _place(viewer, photo, request.GET, is_owner=is_owner),
         "can_download": access.downloadable_by(viewer).filter(pk=photo.pk).exclude(original_key="").exists(),
     }
     return render(request, "photo.html", context)
 
 
-def _place(viewer: Viewer, photo: Photo, search: str, *, is_owner: bool) -> Place:
-    if search:
+def _place(viewer: Viewer, photo: Photo, said: Mapping[str, Any], *, is_owner: bool) -> Place:
+    if search := said.get("in"):
         return _in_search(viewer, photo, search)
     if is_owner:
-        ready = photo.album.photos.filter(state=Photo.State.READY)
-        return _between(reverse("album", args=[photo.album_id]), ready, photo)
+        choice = Choice.of(said)
+        return _between("album", photo.album.photos.of_group(choice.state), photo, choice)
     if access.browsing_visit(viewer, photo.album_id):
-        shown = access.visible_to(viewer, Photo).filter(album=photo.album_id)
-        return _between(reverse("shared", args=[photo.album_id]), shown, photo)
+        return _between("shared", photo.album.photos.shown(), photo, Choice())
     return Place(reverse("my-photos"))
 
 
-def _between(back: str, photos: Photos, photo: Photo) -> Place:
-    before, after = neighbours(photos, photo)
-    return Place(back, before.pk if before else None, after.pk if after else None)
+def _between(grid: str, photos: Photos, photo: Photo, choice: Choice) -> Place:
+    before, after = neighbours(photos, photo, choice.order)
+    return Place(
+        back=reverse(grid, args=[photo.album_id]) + choice.address_end,
+        before=before.pk if before else None,
+        after=after.pk if after else None,
+        end=choice.address_end,
+    )
 
 
 def _in_search(viewer: Viewer, photo: Photo, search: str) -> Place:
@@ -78,6 +87,7 @@ def _in_search(viewer: Viewer, photo: Photo, search: str) -> Place:
         after=order[here + 1] if here + 1 < len(order) else None,
         selfie=selfie,
         match=match,
+        end=f"?in={selfie.pk}",
     )
 
 

@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, album: UUID | None, background: bool, forget_old: bool, **options: Any) -> None:
         engine = recognition.engine().name
-        albums = Album.objects.filter(face_search=True)
+        albums = Album.objects.present().filter(face_search=True)
         chosen = list(albums.filter(pk=album) if album else albums)
         for each in chosen:
             reindex.begin(each, engine)

@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         owner, password = photographer()
-        album, is_new = Album.objects.get_or_create(owner=owner, title=TITLE)
+        album, is_new = Album.objects.get_or_create(owner=owner, title=TITLE, deleted_at=None)
         if is_new:
             albums.switch_face_search(album, True, by=owner, basis=LegalBasis.Basis.EXPLICIT_CONSENT, attested=True)
         if not album.photos.exists():
