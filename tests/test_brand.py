@@ -194,7 +194,7 @@ def test_a_logo_goes_when_it_is_replaced_removed_or_its_album_deleted(desk: Clie
     assert change(remove_logo=True) == ""
     assert not storage.exists(second)
     third = change(logo=[pictures.png(pictures.quadrants())])
-    album_flow.delete(album)
+    album_flow.delete_for_good(album)
     assert not storage.exists(third)
 
 
