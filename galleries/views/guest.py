@@ -20,7 +20,7 @@ from galleries.forms import SelfieForm, UnlockForm
 from galleries.models import Link, Match, Photo, Selfie
 from galleries.models.selfie import CERTAIN
 
-from .page import Request, page, told_by
+from .page import OWN_CAMERA, Request, page, told_by
 from .paging import a_page
 
 
@@ -45,12 +45,18 @@ def _landing(request: Request, viewer: Viewer, link: Link, form: Any = None, sta
         return render(request, "guest/locked.html", {"link": link, "form": form or UnlockForm()}, status=status)
     earlier = access.visible_to(viewer, Selfie).filter(link=link, state=Selfie.State.DONE).first()
     context = {"link": link, "album": link.album, "earlier": earlier} | selfie_form(form)
-    return render(request, "guest/landing.html", context, status=status)
+    return with_camera(render(request, "guest/landing.html", context, status=status))
 
 
 def selfie_form(form: SelfieForm | None = None) -> dict[str, Any]:
     """What guest/selfie_form.html and its consent text need, beside the link."""
     return {"form": form or SelfieForm(), "selfie_days": settings.PIXORA_SELFIE_DAYS}
+
+
+def with_camera(response: HttpResponse) -> HttpResponse:
+    """A page that has the selfie form on it, and so may ask for the camera."""
+    response["Permissions-Policy"] = OWN_CAMERA
+    return response
 
 
 def _unlock(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:

@@ -8,6 +8,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
@@ -19,7 +20,7 @@ from galleries.forms import VerdictForm, ZipForm
 from galleries.models import Match, Selfie
 
 from .confirm import Question, ask, is_confirmed
-from .guest import selfie_form
+from .guest import selfie_form, with_camera
 from .page import Request, page, whole_number
 from .zip import send_off
 
@@ -28,8 +29,13 @@ _TEMPLATES = {
     Selfie.State.QUEUED: "selfie/waiting.html",
     Selfie.State.WORKING: "selfie/waiting.html",
     Selfie.State.DONE: "selfie/done.html",
-    Selfie.State.FAILED: "selfie/failed.html",
     Selfie.State.EXPIRED: "selfie/expired.html",
+}
+_TITLES = {
+    "no_face": _lazy("We see no face"),
+    "several_faces": _lazy("Only you, please"),
+    "face_too_small": _lazy("Come closer"),
+    "face_blurred": _lazy("Hold still"),
 }
 
 
@@ -42,10 +48,18 @@ def selfie(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBas
     if state == Selfie.State.DONE:
         context |= _result(viewer, selfie, max(1, whole_number(request, "page")))
     elif state == Selfie.State.FAILED:
-        context |= {"words": selfie_flow.WORDS[selfie.code]} | selfie_form()
+        return with_camera(render(request, "selfie/failed.html", context | _once_more(selfie)))
     elif state != Selfie.State.EXPIRED:
         context |= {"total": selfie_flow.progress(selfie)[1]}
     return render(request, _TEMPLATES[state], context)
+
+
+def _once_more(selfie: Selfie) -> dict[str, Any]:
+    """What was wrong, and the form for another try, with what its guest agreed to a moment ago."""
+    words = selfie_flow.WORDS[selfie.code]
+    title = _TITLES.get(selfie.code, _("Once more, please"))
+    said = {"agreed": True, "posted": selfie.keep_me_posted, "hint": f"{title}."}
+    return {"words": words, "title": title} | said | selfie_form()
 
 
 def _result(viewer: Viewer, selfie: Selfie, page: int = 1) -> dict[str, Any]:
