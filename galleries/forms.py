@@ -141,8 +141,15 @@ class UnlockForm(forms.Form):
 
 
 class VerdictForm(forms.Form):
+    """`verdict` may be empty: an earlier one is taken back."""
+
     photo = forms.UUIDField()
-    verdict = forms.ChoiceField(choices=Match.Verdict.choices)
+    verdict = forms.ChoiceField(choices=[("", ""), *Match.Verdict.choices], required=False)
+
+    def clean(self) -> dict[str, Any]:
+        if "verdict" not in self.data:
+            self.add_error("verdict", _("Say of a photo whether it is you."))
+        return self.cleaned_data
 
 
 class PhotoIdsField(forms.Field):

@@ -2,6 +2,9 @@
 
 import io
 import re
+import sqlite3
+import uuid
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +49,11 @@ def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Browser,
         yield face, cup
         face.close()
         cup.close()
+
+
+@pytest.fixture
+def chromium(cameras: tuple[Browser, Browser]) -> Browser:
+    return cameras[0]
 
 
 @dataclass(frozen=True)
@@ -144,3 +152,134 @@ def test_a_picture_that_is_none_is_told_at_the_form(event: Event, cameras: tuple
         page.get_by_role("button", name="Find my photos").click()
         expect(page.get_by_role("alert")).to_have_text(re.compile("not a photo"))
         expect(page.get_by_role("button", name="Open the camera")).to_be_visible()
+
+
+def search_by_file(page: Page, event: Event, **ticked: str) -> None:
+    page.goto(event.address)
+    page.get_by_label("I agree").check()
+    for words in ticked.values():
+        page.get_by_label(words).check()
+    page.locator("input[type=file]").last.set_input_files(
+        {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": pictures.selfie_jpeg()}
+    )
+    page.get_by_role("button", name="Find my photos").click()
+    expect_photos(page, PHOTOS)
+
+
+def doubt(site: Site, page: Page, photo: str) -> None:
+    """Make the photo a maybe of the search on the page: with one face in the album there are none by themselves."""
+    selfie = uuid.UUID(page.url.rstrip("/").rpartition("/")[2]).hex
+    with sqlite3.connect(site.data_dir / "pixora.sqlite3", timeout=20) as database:
+        named = "SELECT id FROM galleries_photo WHERE name = ?"
+        words = f"UPDATE galleries_match SET tier = 'maybe' WHERE selfie_id = ? AND photo_id IN ({named})"
+        assert database.execute(words, (selfie, photo)).rowcount == 1
+    page.reload()
+
+
+def test_a_word_on_a_maybe_can_be_taken_back(site: Site, event: Event, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as page:
+        search_by_file(page, event)
+        doubt(site, page, "002.jpg")
+        expect_photos(page, PHOTOS - 1)
+        maybes = page.locator("#maybes li")
+        page.get_by_role("button", name="Not me").click()
+        expect(maybes).to_have_count(0)
+        expect(page.get_by_text("002.jpg is taken away.")).to_be_in_viewport()
+        page.get_by_role("button", name="Undo").click()
+        expect(maybes).to_have_count(1)
+        page.get_by_role("button", name="That's me").click()
+        expect_photos(page, PHOTOS)
+        expect(page).to_have_title(re.compile(f"{PHOTOS} photos of you"))
+
+
+def test_the_viewer_has_an_address_turns_and_hears_the_guest(site: Site, event: Event, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as page:
+        search_by_file(page, event)
+        doubt(site, page, "003.jpg")
+        result, viewer = page.url, page.locator(".pswp")
+        page.locator("#sure a").nth(1).click()
+        expect(viewer).to_contain_text(f"2 / {PHOTOS}")
+        expect(viewer).to_be_focused()
+        assert "/photos/" in page.url
+        second = page.url
+        page.keyboard.press("ArrowLeft")
+        expect(page).not_to_have_url(second)
+        page.go_back()
+        expect(viewer).to_have_count(0)
+        expect(page).to_have_url(result)
+        page.locator("#maybes a").click()
+        expect(viewer.get_by_role("link", name="Download")).to_be_hidden()
+        viewer.get_by_role("button", name="Not me").click()
+        viewer.get_by_role("button", name="Undo").click()
+        viewer.get_by_role("button", name="That's me").click()
+        expect(viewer.get_by_role("button", name="Undo")).to_be_visible()
+        page.reload()
+        expect(page.get_by_role("heading", name="003.jpg")).to_be_visible()
+        page.go_back()
+        expect_photos(page, PHOTOS)
+
+
+def test_a_guest_is_shown_their_own_face_alone(event: Event, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as page:
+        search_by_file(page, event)
+        page.get_by_role("button", name="Show me where I am").click()
+        marks = page.locator(".photos .me")
+        expect(marks).to_have_count(PHOTOS)
+        mark, tile = marks.first.bounding_box(), page.locator("#sure li").first.bounding_box()
+        assert mark
+        assert tile
+        across = (mark["x"] + mark["width"] / 2 - tile["x"]) / tile["width"]
+        down = (mark["y"] + mark["height"] / 2 - tile["y"]) / tile["height"]
+        # The astronaut's face is at (224, 110) of 512 x 512 pixels.
+        assert (across, down) == pytest.approx((0.44, 0.21), abs=0.08)
+
+
+def test_some_are_chosen_and_taken_as_a_zip(event: Event, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as page:
+        search_by_file(page, event)
+        page.get_by_role("button", name="Choose some").click()
+        for number in (0, 2):
+            page.locator("#sure a").nth(number).click()
+        expect(page.locator("[data-bar] output")).to_have_text(re.compile(r"^2 chosen · 0\.\d MB$"))
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Zip").click()
+        with zipfile.ZipFile(download.value.path()) as archive:
+            assert archive.namelist() == ["000.jpg", "002.jpg"]
+
+
+def test_a_new_photo_joins_the_open_page_and_no_other_guests(site: Site, chromium: Browser) -> None:
+    photographer = Photographer(site, "live@example.org")
+    album = photographer.make_album()
+    photographer.upload(album, variants(PHOTOS))
+    wait_for(lambda: photographer.finished(album), "the album")
+    address = f"{site.url}/l/{photographer.link(album)}/"
+    event = Event(photographer, album, address)
+    with somebody(chromium, PHONE) as page, somebody(chromium, PHONE) as other:
+        search_by_file(page, event, posted="Tell me")
+        other.goto(address)
+        other.goto(page.url)
+        expect(other.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        photo = page.locator("#sure img").first.get_attribute("src")
+        answer = other.request.get(f"{site.url}{photo}")
+        assert answer.status == 404
+        photographer.upload(album, {"later.jpg": pictures.jpeg(pictures.portrait()[:, ::-1])})
+        expect_photos(page, PHOTOS + 1)
+        expect(page.get_by_alt_text("Photo later.jpg")).to_be_visible()
+
+
+def test_a_link_asks_for_its_password_and_ends_in_words(site: Site, event: Event, chromium: Browser) -> None:
+    links = f"{event.photographer.api}/albums/{event.album}/links/"
+    made = event.photographer.session.post(links, json={"password": "lake"}).json()
+    with somebody(chromium, PHONE) as page:
+        page.goto(f"{site.url}/l/{made['token']}/")
+        page.get_by_label("Password").fill("sea")
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_text("This is not the link's password.")).to_be_visible()
+        page.get_by_label("Password").fill("lake")
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_role("button", name="Open the camera")).to_be_visible()
+        with sqlite3.connect(site.data_dir / "pixora.sqlite3", timeout=20) as database:
+            ended = "UPDATE galleries_link SET expires_at = '2020-01-01 00:00:00' WHERE id = ?"
+            assert database.execute(ended, (uuid.UUID(made["id"]).hex,)).rowcount == 1
+        page.reload()
+        expect(page.get_by_role("heading", name="This has ended")).to_be_visible()

@@ -104,14 +104,18 @@ def result(selfie: Selfie) -> QuerySet[Match]:
 
 @transaction.atomic
 def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
-    """Keep the guest's word on one photo of the result. It survives re-indexing and steers the next search."""
-    # A search that is just being finished replaces the matches: one after the other.
-    Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
+    """Keep the guest's word on one photo of the result, in all their searches of the album; "" takes it back.
+
+    It survives re-indexing and steers the next search.
+    """
+    own = Selfie.objects.filter(guest=selfie.guest_id, album=selfie.album_id)
+    # Searches that are just being finished replace their matches: one after the other.
+    list(own.select_for_update().order_by("pk").values_list("pk"))
     match = Match.objects.filter(selfie=selfie, photo=photo_id, photo__hidden=False).select_related("photo").first()
     if match is None:
         raise Refusal("not_in_result", "This photo is not in your result.", status=404)
+    Match.objects.filter(selfie__in=own, photo=photo_id).update(verdict=verdict)
     match.verdict = verdict
-    match.save(update_fields=["verdict"])
     return match
 
 

@@ -129,5 +129,10 @@ class Match(models.Model):
         return f"{self.tier} match"
 
     @property
+    def box(self) -> str:
+        """Where the face is, as a page's script reads it."""
+        return ",".join(f"{edge:.4f}" for edge in (self.x, self.y, self.width, self.height))
+
+    @property
     def shown_tier(self) -> str:
         return Match.Tier.SURE if self.verdict == Match.Verdict.ME else self.tier
