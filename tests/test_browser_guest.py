@@ -8,12 +8,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests import pictures
+from tests.axe import serious
 from tests.conftest import needs_program
 from tests.running import Site
 from tests.test_browser import PHONE, SLOW, somebody
@@ -283,3 +285,27 @@ def test_a_link_asks_for_its_password_and_ends_in_words(site: Site, event: Event
             assert database.execute(ended, (uuid.UUID(made["id"]).hex,)).rowcount == 1
         page.reload()
         expect(page.get_by_role("heading", name="This has ended")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_anybody_out(event: Event, chromium: Browser, scheme: Literal["light", "dark"]) -> None:
+    found = {}
+    with somebody(chromium, PHONE) as page:
+        page.context.grant_permissions(["camera"])
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.goto(event.address)
+        found["link"] = serious(page)
+        page.get_by_label("I agree").check()
+        page.get_by_role("button", name="Open the camera").click()
+        expect(page.get_by_role("button", name="Take the picture")).to_be_enabled()
+        found["camera"] = serious(page)
+        shoot(page)
+        expect_photos(page, PHOTOS)
+        page.get_by_role("button", name="Choose some").click()
+        page.locator("#sure a").first.click()
+        found["result"] = serious(page)
+        page.get_by_role("button", name="Choose some").click()
+        page.locator("#sure a").first.click()
+        expect(page.locator(".pswp")).to_be_focused()
+        found["viewer"] = serious(page)
+    assert found == {"link": [], "camera": [], "result": [], "viewer": []}

@@ -145,6 +145,7 @@ export const openViewer = async (items, index) => {
     if (closing) history.back();
   });
   pswp.init();
+  pswp.element.setAttribute("aria-label", words.label);
   history.pushState({ viewer: true }, "", items[index].page);
   shown = pswp;
 };
