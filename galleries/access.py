@@ -13,9 +13,9 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
 from galleries.errors import Refusal
-from galleries.models import Album, Archive, Guest, Link, Match, Photo, Selfie, User, Visit
+from galleries.models import Album, Archive, Guest, Link, Match, Photo, ReturnLink, Selfie, User, Visit
 from galleries.models.account import SCOPES
-from galleries.models.sharing import digest, open_link
+from galleries.models.sharing import open_link
 
 _M = TypeVar("_M", bound=Model)
 GUEST_HEADER = "Pixora-Guest"
@@ -53,15 +53,15 @@ def viewer_of(request: Any) -> Viewer:
 
 
 def _guest_by_key(key: str) -> Guest:
-    if guest := Guest.objects.filter(key_hash=digest(key)).first():
+    if guest := Guest.with_key(key):
         return guest
     raise UnknownGuestKey("unknown_guest_key", "This guest key is not known. Send the link's selfie again without it.")
 
 
 def _guest_by_cookie(request: HttpRequest, user: User | None) -> Guest | None:
     """A guest kept with an account is reached only while it is signed in, so that a shared phone tells nothing."""
-    key = request.COOKIES.get(settings.PIXORA_GUEST_COOKIE, "")
-    guest = Guest.objects.filter(key_hash=digest(key)).first() if key else None
+    key = guest_key_of(request)
+    guest = Guest.with_key(key) if key else None
     return guest if guest and guest.user_id in (None, user and user.pk) else None
 
 
@@ -74,6 +74,15 @@ def remember_guest(response: HttpResponse, key: str) -> None:
         httponly=True,
         samesite="Lax",
     )
+
+
+def guest_key_of(request: HttpRequest) -> str:
+    """The key that this browser holds."""
+    return request.COOKIES.get(settings.PIXORA_GUEST_COOKIE, "")
+
+
+def forget_guest(response: HttpResponse) -> None:
+    response.delete_cookie(settings.PIXORA_GUEST_COOKIE, samesite="Lax")
 
 
 def require_user(viewer: Viewer) -> User:
@@ -195,6 +204,15 @@ def shared_link(token: str) -> Link:
     if not link.is_open():
         raise Refusal("link_expired", "This link has ended. Ask the photographer for a new one.", status=410)
     return link
+
+
+def returning_selfie(token: str) -> Selfie:
+    """The search that a return link leads to, as long as it is open to its guest: 404 otherwise."""
+    found = ReturnLink.objects.with_token(token).filter(selfie__in=Selfie.objects.granting())
+    link = found.select_related("selfie__album", "selfie__guest").first()
+    if link is None:
+        raise Http404
+    return link.selfie
 
 
 def visit_of(viewer: Viewer, link: Link) -> Visit | None:

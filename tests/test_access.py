@@ -23,7 +23,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
-from galleries.models import Album, Archive, Link, Photo, Selfie, User
+from galleries.models import Album, Archive, Link, Photo, ReturnLink, Selfie, User
 from tests import pictures
 from tests.conftest import Found, browser_of, ready_photo, search
 
@@ -127,6 +127,11 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "selfie-feedback"): "404 404 404 404 302 404",
     ("GET", "selfie-zip"): NOT_OFFERED,
     ("POST", "selfie-zip"): "404 404 404 404 200 404",
+    ("GET", "selfie-devices"): "404 404 404 404 200 404",
+    ("POST", "selfie-devices"): "404 404 404 404 200 404",
+    # Who holds the token is let in by it, whoever they are; the guest is in already.
+    ("GET", "return"): "200 200 200 200 302 200",
+    ("POST", "return"): "302 302 302 302 302 302",
     ("GET", "selfie-withdraw"): "404 404 404 404 200 404",
     ("POST", "selfie-withdraw"): "404 404 404 404 302 404",
     # Signing in and out is allauth's: forms for those who are not signed in, and back to the albums for those who are.
@@ -177,6 +182,7 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "link-delete"): {"confirmed": "yes"},
     ("POST", "selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
     ("POST", "selfie-zip"): {"size": "original"},
+    ("POST", "selfie-devices"): {"step": "make"},
     ("POST", "selfie-withdraw"): {"confirmed": "yes"},
 }
 JSON: dict[tuple[str, str], dict[str, Any]] = {
@@ -233,6 +239,7 @@ def world(db: None) -> World:
         "link_id": guest.selfie.link_id,
         "token": guest.selfie.link.token,
         "selfie_id": guest.selfie.pk,
+        "return_token": ReturnLink.make(guest.selfie),
         "archive_id": Archive.objects.get(selfie=guest.selfie).pk,
         "rest": "no/such/route/",
         "uidb36": "1",
