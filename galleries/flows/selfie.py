@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 # What the guest reads. The codes are part of the API.
 WORDS = {
     "no_face": "We see no face. Hold the phone in front of you, with light on your face.",
-    "several_faces": "There is more than one face. Only you, please, with nobody behind you.",
+    "several_faces": "There are several faces. Only you, please.",
     "face_too_small": "Your face is too small. Come closer.",
     "face_blurred": "The picture is blurred. Hold still and try again.",
     "damaged": "This picture is damaged. Take another one.",

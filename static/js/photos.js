@@ -11,18 +11,10 @@ const count = (form) => {
   const bar = form.querySelector("[data-bar]");
   if (!bar) return;
   const output = bar.querySelector("output");
-  const chosen = boxes(form).filter((box) => box.checked);
-  const bytes = chosen.reduce((sum, box) => sum + Number(box.dataset.bytes ?? 0), 0);
-  output.textContent = `${chosen.length} ${output.dataset.words}${bytes ? ` · ${weight(bytes)}` : ""}`;
-  bar.hidden = !chosen.length;
-  for (const part of bar.querySelectorAll("[data-with-script]")) part.hidden = false;
-};
-
-// In the megabytes that the page itself counts in.
-const weight = (bytes) => {
-  const megabytes = bytes / 2 ** 20;
-  const digits = { style: "unit", unit: "megabyte", maximumFractionDigits: megabytes < 10 ? 1 : 0 };
-  return megabytes.toLocaleString(document.documentElement.lang, digits);
+  const chosen = boxes(form).filter((box) => box.checked).length;
+  output.textContent = `${chosen} ${output.dataset.words}`;
+  bar.hidden = !chosen;
+  bar.querySelector("[data-with-script]").hidden = false;
 };
 
 let last = null;

@@ -1,4 +1,5 @@
-// A guest's result: their own face marked on request, choosing by a tap, and new photos that join by themselves.
+// A guest's result: each photo's colour until it has arrived, their own face marked on request, choosing by a tap, and
+// new photos that join by themselves.
 const result = () => document.getElementById("result");
 let marked = false;
 let choosing = false;
@@ -29,21 +30,43 @@ const drawMarks = () => {
   }
 };
 
+const form = () => document.querySelector("#result form[data-some]");
+
+// In the megabytes that the page itself counts in.
+const weight = (bytes) => {
+  const megabytes = bytes / 2 ** 20;
+  const digits = { style: "unit", unit: "megabyte", maximumFractionDigits: megabytes < 10 ? 1 : 0 };
+  return megabytes.toLocaleString(document.documentElement.lang, digits);
+};
+
+const count = () => {
+  const bar = form()?.querySelector("[data-bar]");
+  if (!bar) return;
+  const chosen = [...form().querySelectorAll("input[name=photo]:checked")];
+  const bytes = chosen.reduce((sum, box) => sum + Number(box.dataset.bytes), 0);
+  const output = bar.querySelector("output");
+  output.textContent = `${chosen.length} ${output.dataset.words} · ${weight(bytes)}`;
+  bar.hidden = !chosen.length;
+};
+
 const choose = (on) => {
   choosing = on;
-  const form = document.querySelector("#result form[data-select]");
-  if (!form) return;
-  form.classList.toggle("choosing", on);
-  form.classList.toggle("quiet", !on);
-  if (!on) form.reset();
-  form.querySelector("[data-choose]")?.setAttribute("aria-pressed", on);
+  if (!form()) return;
+  form().classList.toggle("choosing", on);
+  form().classList.toggle("quiet", !on);
+  if (!on) form().reset();
+  form().querySelector("[data-choose]")?.setAttribute("aria-pressed", on);
+  count();
 };
 
 const prepare = () => {
   if (!result()) return;
+  for (const image of document.querySelectorAll("#result img[data-colour]")) {
+    image.style.backgroundColor = image.dataset.colour;
+  }
   for (const tools of document.querySelectorAll("[data-tools]")) tools.hidden = false;
   document.querySelector("[data-show-me]")?.setAttribute("aria-pressed", marked);
-  if (!document.querySelector("#result form.choosing")) choose(false);
+  if (!form()?.matches(".choosing")) choose(false);
   drawMarks();
 };
 
@@ -64,6 +87,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   link.parentElement.querySelector("input[name=photo]").click();
 }, { capture: true });
+document.addEventListener("change", (event) => event.target.name === "photo" && count());
 
 // New ones are shown at once, unless that would pull the page away under a choice or the viewer.
 const join = (fresh) => {

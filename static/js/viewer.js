@@ -2,14 +2,14 @@
 //
 // An item is { id, page, thumb, preview, width, height, alt, original, tier }: addresses of the photo's own page, its
 // renditions and its original ("" where it may not be downloaded), its size in pixels, and "sure", "maybe" or "" for a
-// photo that is no match of a search. A click on a link within `.photos` or `.maybes` opens the list it stands in; a
-// grid that keeps its photos elsewhere answers the event `viewer-items` on that link with detail.items and detail.index.
+// photo that is no match of a search. A click on a link with data-preview within `.photos` or `.maybes` opens the list
+// it stands in; where a grid (grid.js) keeps most of its photos out of the page, all that it knows of.
 const PREVIEW_EDGE = 2048;
 const AHEAD = 8; // photos left when more of a paged grid are asked for
 const template = document.getElementById("viewer");
 const words = template.dataset;
 
-const LINKS = ".photos a[data-preview], .maybes a[data-preview]";
+const LINKS = ":is(.photos, .maybes) a[data-preview]:has(img)";
 
 const itemOf = (link) => {
   const image = link.querySelector("img");
@@ -27,6 +27,28 @@ const itemOf = (link) => {
 };
 
 const itemsOnPage = () => [...document.querySelectorAll(LINKS)].map(itemOf);
+
+// The grid's photos that have a picture; their addresses are those of the one at hand with another id in them.
+const itemsOfGrid = (grid, own) => {
+  const other = (address, id) => address.replace(own.id, id);
+  const shown = grid.photos.filter(({ mark }) => mark !== "w" && mark !== "f");
+  return shown.map(({ id, ratio, name }) => ({
+    ...own,
+    id,
+    page: other(own.page, id),
+    thumb: other(own.thumb, id),
+    preview: other(own.preview, id),
+    original: other(own.original, id),
+    width: PREVIEW_EDGE * Math.min(1, ratio),
+    height: PREVIEW_EDGE / Math.max(1, ratio),
+    alt: name ?? "",
+  }));
+};
+
+const itemsAround = (link) => {
+  const { grid } = link.closest("ul");
+  return grid ? itemsOfGrid(grid, itemOf(link)) : itemsOnPage();
+};
 
 // What PhotoSwipe reads of an item: the preview, in the size it has.
 const slideOf = (item) => {
@@ -143,6 +165,7 @@ export const openViewer = async (items, index) => {
     const closing = shown === pswp && history.state?.viewer;
     shown = null;
     if (closing) history.back();
+    document.querySelector("[data-grid]")?.grid?.show(pswp.currSlide.data.item.id);
   });
   pswp.init();
   pswp.element.setAttribute("aria-label", words.label);
@@ -154,10 +177,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest(LINKS);
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
-  const asked = new CustomEvent("viewer-items", { bubbles: true, detail: {} });
-  link.dispatchEvent(asked);
-  const items = asked.detail.items ?? itemsOnPage();
-  const index = asked.detail.index ?? items.findIndex((item) => item.page === link.href);
+  const items = itemsAround(link);
+  const index = items.findIndex((item) => item.page === link.href);
   // Without the library (no connection, say) the photo's own page does.
   openViewer(items, index).catch(() => location.assign(link.href));
 });
