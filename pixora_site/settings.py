@@ -155,6 +155,7 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.photo.work": {"queue": "ingest"},
     "galleries.flows.selfie.work": {"queue": "selfie"},
     "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
+    "galleries.flows.notice.work": {"queue": "upkeep"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
@@ -190,6 +191,8 @@ if env.text("EMAIL_URL"):
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     ACCOUNT_EMAIL_VERIFICATION = "none"
+# A guest's mail leads back to the site, by an address that only the public one can be.
+PIXORA_MAILS_GUESTS = bool(env.text("EMAIL_URL") and PIXORA_PUBLIC_URL)
 DEFAULT_FROM_EMAIL = env.text("PIXORA_MAIL_FROM", "Pixora <pixora@localhost>")
 
 # REST API

@@ -17,8 +17,8 @@ def lend(selfie: Selfie) -> str:
 
 
 def end(selfie: Selfie) -> None:
-    """The return link ends; devices that came by it stay."""
-    ReturnLink.objects.filter(selfie=selfie).delete()
+    """The return link that was shown ends; devices that came by it stay."""
+    ReturnLink.objects.filter(selfie=selfie, mailed=False).delete()
 
 
 def take(selfie: Selfie) -> str:

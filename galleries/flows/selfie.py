@@ -29,7 +29,7 @@ from galleries.models.photo import stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import search_index, visit
+from . import notice, search_index, visit
 from .doorbell import ring
 from .search_index import SearchIndex
 
@@ -51,7 +51,7 @@ WORDS = {
 
 
 def receive(
-    link: Link, viewer: Viewer, chunks: Iterable[bytes], *, consent: bool, keep_me_posted: bool
+    link: Link, viewer: Viewer, chunks: Iterable[bytes], *, consent: bool, keep_me_posted: bool, email: str = ""
 ) -> tuple[Selfie, str | None]:
     """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
     if not consent:
@@ -64,6 +64,7 @@ def receive(
             link=link,
             guest=guest,
             keep_me_posted=keep_me_posted,
+            email=email if keep_me_posted and notice.is_offered() else "",
             expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
         )
         storage.adopt(received, selfie.scratch_key)
@@ -133,7 +134,14 @@ def end(selfies: QuerySet[Selfie]) -> None:
     """Erase what searches know. The rows stay until they are swept, to tell their guests that the time is over."""
     ended = list(selfies.select_for_update().order_by("pk"))
     Erasure.order(selfie.scratch_key for selfie in ended)
-    gone = {"state": Selfie.State.EXPIRED, "vectors": None, "wanted": False, "fence": None, "lease_until": None}
+    gone = {
+        "state": Selfie.State.EXPIRED,
+        "vectors": None,
+        "wanted": False,
+        "fence": None,
+        "lease_until": None,
+        "email": "",
+    }
     Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone, expires_at=Now())
     Match.objects.filter(selfie__in=ended).delete()
 
@@ -294,6 +302,7 @@ def _finish(selfie: Selfie, found: Found) -> None:
             scanned=len(found.seen),
             finished_at=Now(),
         )
+        ring(notice.work)
     if kept:
         _rest_if_nothing_came(selfie, found.seen)
 
@@ -320,8 +329,11 @@ def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
         .order_by("pk")
         .values_list("photo_id", "verdict")
     )
+    known = dict(selfie.matches.values_list("photo_id", "found_at"))
     for match in matches:
         match.verdict = said.get(match.photo_id, "")
+        if match.photo_id in known:
+            match.found_at = known[match.photo_id]
     found = [match.photo_id for match in matches]
     # Locked, so that none is deleted before its match is committed; those deleted during the search are left out.
     there = set(Photo.objects.select_for_update().filter(pk__in=found).order_by("pk").values_list("pk", flat=True))
@@ -332,7 +344,7 @@ def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
 @transaction.atomic
 def _fail(selfie: Selfie, code: str) -> None:
     """A search that had a result keeps it, and is no longer brought up to date."""
-    ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0}
+    ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0, "email": ""}
     if selfie.state != Selfie.State.DONE:
         ended |= {"state": Selfie.State.FAILED, "code": code, "finished_at": Now()}
     if Selfie.objects.release(selfie, **ended):

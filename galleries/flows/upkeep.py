@@ -13,7 +13,7 @@ from galleries import storage
 from galleries.models import Album, Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
 from galleries.models.lease import from_now
 
-from . import photo, reindex, selfie
+from . import notice, photo, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ def ring_for_due() -> None:
         ring(photo.work)
     if Selfie.objects.due().exists():
         ring(selfie.work)
+    if Selfie.objects.mail_due().exists():
+        ring(notice.work)
 
 
 def announce_left() -> None:

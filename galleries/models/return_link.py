@@ -17,22 +17,29 @@ class ReturnLinkQuerySet(models.QuerySet["ReturnLink"]):
 
 
 class ReturnLink(models.Model):
-    """At most one a search. Its token has 256 random bits and is kept as a hash only."""
+    """Its token has 256 random bits and is kept as a hash only. At most one a search, and one a mail that was sent."""
 
-    selfie = models.OneToOneField(Selfie, on_delete=models.CASCADE, related_name="return_link")
+    selfie = models.ForeignKey(Selfie, on_delete=models.CASCADE, related_name="return_links")
+    mailed = models.BooleanField(default=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
 
     objects = ReturnLinkQuerySet.as_manager()
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["selfie"], condition=models.Q(mailed=False), name="return_link_once")
+        ]
+
     def __str__(self) -> str:
         return f"return to {self.selfie_id}"
 
     @classmethod
-    def make(cls, selfie: Selfie) -> str:
-        """A new token, shown this once; the one before ends."""
+    def make(cls, selfie: Selfie, *, mailed: bool = False) -> str:
+        """A new token, shown this once. The one that was shown before ends; those in mails stay."""
         token = secrets.token_urlsafe(32)
-        fresh = {"token_hash": digest(token), "expires_at": selfie.expires_at}
-        cls.objects.update_or_create(selfie=selfie, defaults=fresh)
+        if not mailed:
+            cls.objects.filter(selfie=selfie, mailed=False).delete()
+        cls.objects.create(selfie=selfie, mailed=mailed, token_hash=digest(token), expires_at=selfie.expires_at)
         return token

@@ -43,7 +43,7 @@ def _devices(request: Request, selfie: Selfie, address: str = "") -> HttpRespons
         "album": selfie.album,
         "address": address,
         "code": segno.make_qr(address, error="m").svg_data_uri(scale=8, border=4, light="#fff") if address else "",
-        "lent": ReturnLink.objects.filter(selfie=selfie).first(),
+        "lent": ReturnLink.objects.filter(selfie=selfie, mailed=False).first(),
         "devices": selfie.guest.keys.count(),
     }
     return render(request, "guest/devices.html", context)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
+from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit as visit_flow
 from galleries.forms import SelfieForm, UnlockForm
@@ -50,7 +51,8 @@ def _landing(request: Request, viewer: Viewer, link: Link, form: Any = None, sta
 
 def selfie_form(form: SelfieForm | None = None) -> dict[str, Any]:
     """What guest/selfie_form.html and its consent text need, beside the link."""
-    return {"form": form or SelfieForm(), "selfie_days": settings.PIXORA_SELFIE_DAYS}
+    days, mail = settings.PIXORA_SELFIE_DAYS, notice_flow.is_offered()
+    return {"form": form or SelfieForm(), "selfie_days": days, "mail_is_offered": mail}
 
 
 def with_camera(response: HttpResponse) -> HttpResponse:
@@ -83,7 +85,12 @@ def _selfie(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
         sent = form.cleaned_data
         with told_by(form):
             selfie, key = selfie_flow.receive(
-                link, viewer, sent["selfie"].chunks(), consent=sent["consent"], keep_me_posted=sent["keep_me_posted"]
+                link,
+                viewer,
+                sent["selfie"].chunks(),
+                consent=sent["consent"],
+                keep_me_posted=sent["keep_me_posted"],
+                email=sent["email"],
             )
             return _on_the_way("selfie", selfie.pk, key)
     return _landing(request, viewer, link, form, status=400)

@@ -15,6 +15,7 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.flows import archive as archive_flow
+from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.forms import VerdictForm, ZipForm
 from galleries.models import Match, Selfie
@@ -58,6 +59,8 @@ def _done(request: Request, selfie: Selfie, context: dict[str, Any]) -> HttpResp
     if request.htmx and "start" in request.GET:
         return render(request, "selfie/more.html", sure_run(selfie, whole_number(request, "start"), shown))
     judged = _judged(selfie, request.GET.get("judged", ""))
+    context |= {"mail_is_offered": notice_flow.is_offered()}
+    context |= {"mail_token": notice_flow.token_of(selfie)} if selfie.email else {}
     return render(request, "selfie/done.html", context | result_page(selfie, shown, judged))
 
 
