@@ -309,3 +309,38 @@ def test_nothing_keeps_anybody_out(event: Event, chromium: Browser, scheme: Lite
         expect(page.locator(".pswp")).to_be_focused()
         found["viewer"] = serious(page)
     assert found == {"link": [], "camera": [], "result": [], "viewer": []}
+
+
+def test_waiting_outlives_a_lost_connection(event: Event, chromium: Browser) -> None:
+    status = re.compile("/status/")
+    with somebody(chromium, PHONE) as page:
+        page.route(status, lambda route: route.abort("internetdisconnected"))
+        page.goto(event.address)
+        page.get_by_label("I agree").check()
+        page.locator("input[type=file]").last.set_input_files(
+            {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": pictures.selfie_jpeg()}
+        )
+        page.get_by_role("button", name="Find my photos").click()
+        expect(page.get_by_text("This page goes on by itself")).to_be_visible(timeout=SLOW)
+        page.unroute(status)
+        expect_photos(page, PHOTOS)
+        expect(page.get_by_text("This page goes on by itself")).to_be_hidden()
+
+
+def test_another_device_is_led_in_and_a_shared_one_forgets(event: Event, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as tablet, somebody(chromium, PHONE) as phone:
+        search_by_file(tablet, event)
+        tablet.get_by_role("link", name="Open on another device").click()
+        tablet.get_by_role("button", name="Make the address").click()
+        code = tablet.get_by_alt_text("QR code")
+        assert code.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        assert serious(tablet) == []
+        phone.goto(tablet.get_by_label("Your return address").input_value())
+        phone.get_by_role("button", name="Show my photos here").click()
+        expect_photos(phone, PHOTOS)
+        tablet.get_by_role("button", name="Forget me here").click()
+        expect(tablet.get_by_text("This device has forgotten you")).to_be_visible()
+        tablet.goto(phone.url)
+        expect(tablet.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        phone.reload()
+        expect_photos(phone, PHOTOS)

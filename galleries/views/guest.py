@@ -128,6 +128,7 @@ def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
     found = access.visible_to(viewer, Selfie).exclude(state__in=[Selfie.State.FAILED, Selfie.State.EXPIRED])
     galleries = found.select_related("album").annotate(
         count=Count("matches", filter=shown & sure),
+        maybe_count=Count("matches", filter=shown & Q(matches__tier="maybe", matches__verdict="")),
         cover=Subquery(certain.order_by("distance").values("photo")[:1], output_field=UUIDField()),
     )
     return render(request, "guest/my_photos.html", {"galleries": galleries})
