@@ -54,7 +54,8 @@ const choose = (on) => {
   if (!form()) return;
   form().classList.toggle("choosing", on);
   form().classList.toggle("quiet", !on);
-  if (!on) form().reset();
+  if (on) document.querySelector(".undo")?.remove(); // it would lie over the bar
+  else form().reset();
   form().querySelector("[data-choose]")?.setAttribute("aria-pressed", on);
   count();
 };
