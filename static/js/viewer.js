@@ -16,7 +16,7 @@ const itemOf = (link) => {
   return {
     id: link.closest("li").id.slice(2),
     page: link.href,
-    thumb: image.getAttribute("src"),
+    thumb: image.getAttribute("src") ?? image.dataset.src, // a grid fetches its thumbs late
     preview: link.dataset.preview,
     width: Number(image.getAttribute("width")),
     height: Number(image.getAttribute("height")),
