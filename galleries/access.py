@@ -13,9 +13,9 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
 from galleries.errors import Refusal
-from galleries.models import Album, Archive, Guest, Link, Match, Photo, Selfie, User, Visit
+from galleries.models import Album, Archive, Guest, Link, Match, Photo, ReturnLink, Selfie, User, Visit
 from galleries.models.account import SCOPES
-from galleries.models.sharing import digest, open_link
+from galleries.models.sharing import open_link
 
 _M = TypeVar("_M", bound=Model)
 GUEST_HEADER = "Pixora-Guest"
@@ -53,15 +53,15 @@ def viewer_of(request: Any) -> Viewer:
 
 
 def _guest_by_key(key: str) -> Guest:
-    if guest := Guest.objects.filter(key_hash=digest(key)).first():
+    if guest := Guest.with_key(key):
         return guest
     raise UnknownGuestKey("unknown_guest_key", "This guest key is not known. Send the link's selfie again without it.")
 
 
 def _guest_by_cookie(request: HttpRequest, user: User | None) -> Guest | None:
     """A guest kept with an account is reached only while it is signed in, so that a shared phone tells nothing."""
-    key = request.COOKIES.get(settings.PIXORA_GUEST_COOKIE, "")
-    guest = Guest.objects.filter(key_hash=digest(key)).first() if key else None
+    key = guest_key_of(request)
+    guest = Guest.with_key(key) if key else None
     return guest if guest and guest.user_id in (None, user and user.pk) else None
 
 
@@ -74,6 +74,15 @@ def remember_guest(response: HttpResponse, key: str) -> None:
         httponly=True,
         samesite="Lax",
     )
+
+
+def guest_key_of(request: HttpRequest) -> str:
+    """The key that this browser holds."""
+    return request.COOKIES.get(settings.PIXORA_GUEST_COOKIE, "")
+
+
+def forget_guest(response: HttpResponse) -> None:
+    response.delete_cookie(settings.PIXORA_GUEST_COOKIE, samesite="Lax")
 
 
 def require_user(viewer: Viewer) -> User:
@@ -209,6 +218,15 @@ def shared_link(token: str) -> Link:
     return link
 
 
+def returning_selfie(token: str) -> Selfie:
+    """The search that a return link leads to, as long as it is open to its guest: 404 otherwise."""
+    found = ReturnLink.objects.with_token(token).filter(selfie__in=Selfie.objects.granting())
+    link = found.select_related("selfie__album", "selfie__guest").first()
+    if link is None:
+        raise Http404
+    return link.selfie
+
+
 def visit_of(viewer: Viewer, link: Link) -> Visit | None:
     """The guest's visit by this link, if it has been let in."""
     return Visit.objects.filter(guest=viewer.guest, link=link, unlocked=True).first() if viewer.guest else None
@@ -225,7 +243,8 @@ def public_cover(link: Link) -> Photo:
     if not link.album.link_preview or link.needs_password:
         raise Http404
     shown = Photo.objects.shown().filter(album=link.album_id)
-    cover = shown.filter(pk=link.album.cover_id).first() or shown.in_order().first()
+    chosen = shown.filter(pk=link.album.cover_id).first() if link.album.cover_id else None
+    cover = chosen or shown.in_order().first()
     if cover is None:
         raise Http404
     return cover

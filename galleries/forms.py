@@ -179,6 +179,11 @@ class SelfieForm(forms.Form):
     )
     consent = forms.BooleanField(error_messages={"required": _("We search only after you have agreed to it.")})
     keep_me_posted = forms.BooleanField(required=False)
+    email = forms.EmailField(required=False, error_messages={"invalid": _("This is no e-mail address.")})
+
+
+class EmailForm(forms.Form):
+    email = forms.EmailField()
 
 
 class UnlockForm(forms.Form):
@@ -191,8 +196,15 @@ class UnlockForm(forms.Form):
 
 
 class VerdictForm(forms.Form):
+    """`verdict` may be empty: an earlier one is taken back."""
+
     photo = forms.UUIDField()
-    verdict = forms.ChoiceField(choices=Match.Verdict.choices)
+    verdict = forms.ChoiceField(choices=[("", ""), *Match.Verdict.choices], required=False)
+
+    def clean(self) -> dict[str, Any]:
+        if "verdict" not in self.data:
+            self.add_error("verdict", _("Say of a photo whether it is you."))
+        return self.cleaned_data
 
 
 class PhotoIdsField(forms.Field):

@@ -25,7 +25,7 @@ from django.utils.http import content_disposition_header, parse_etags
 
 from galleries import archives, storage
 from galleries.errors import Refusal
-from galleries.images import LOGO_TYPE, RENDITION_TYPE
+from galleries.images import LOGO_TYPE, PREVIEW_EDGE, RENDITION_TYPE, THUMB_EDGE
 from galleries.models import Album, Archive, Photo
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,11 @@ def send_thumb(request: HttpRequest, photo: Photo) -> HttpResponseBase:
 
 def send_preview(request: HttpRequest, photo: Photo) -> HttpResponseBase:
     return _send_file(request, photo.preview_key, RENDITION_TYPE, f'"{photo.sha256[:32]}-preview"')
+
+
+def rendition_widths(photo: Photo) -> tuple[int, int]:
+    """How wide the photo's thumb and preview are, for a browser that chooses between them."""
+    return photo.width_within(THUMB_EDGE), photo.width_within(PREVIEW_EDGE)
 
 
 def send_original(request: HttpRequest, photo: Photo) -> HttpResponseBase:

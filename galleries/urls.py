@@ -1,6 +1,20 @@
 from django.urls import path
 
-from galleries.views import account, album, brand, chosen, deleted, desk, guest, health, photo, selfie, sharing
+from galleries.views import (
+    account,
+    album,
+    brand,
+    chosen,
+    deleted,
+    desk,
+    device,
+    guest,
+    health,
+    notice,
+    photo,
+    selfie,
+    sharing,
+)
 
 urlpatterns = [
     path("", account.home, name="home"),
@@ -42,5 +56,9 @@ urlpatterns = [
     path("s/<uuid:selfie_id>/status/", selfie.selfie_status, name="selfie-status"),
     path("s/<uuid:selfie_id>/feedback/", selfie.selfie_feedback, name="selfie-feedback"),
     path("s/<uuid:selfie_id>/zip/", selfie.selfie_zip, name="selfie-zip"),
+    path("s/<uuid:selfie_id>/mail/", notice.selfie_mail, name="selfie-mail"),
+    path("m/<str:mail_token>/", notice.mail, name="mail"),
+    path("s/<uuid:selfie_id>/devices/", device.selfie_devices, name="selfie-devices"),
+    path("r/<str:return_token>/", device.come_back, name="return"),
     path("s/<uuid:selfie_id>/withdraw/", selfie.selfie_withdraw, name="selfie-withdraw"),
 ]

@@ -6,7 +6,7 @@ import re
 # A path may stand within another address (?next=), percent-encoded, even twice.
 _SLASH, _COLON = r"(?:/|%(?:25)*2f)", r"(?::|%(?:25)*3a)"
 _SECRET_PATHS = re.compile(
-    rf"({_SLASH}(?:l|links|setup|reset{_SLASH}key|confirm-email){_SLASH})(?:[a-z0-9_.\-]|{_COLON}){{16,}}",
+    rf"({_SLASH}(?:[lrm]|links|setup|reset{_SLASH}key|confirm-email){_SLASH})(?:[a-z0-9_.\-]|{_COLON}){{16,}}",
     re.IGNORECASE,
 )
 

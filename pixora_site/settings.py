@@ -156,6 +156,7 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.photo.work": {"queue": "ingest"},
     "galleries.flows.selfie.work": {"queue": "selfie"},
     "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
+    "galleries.flows.notice.work": {"queue": "upkeep"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
@@ -191,6 +192,8 @@ if env.text("EMAIL_URL"):
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     ACCOUNT_EMAIL_VERIFICATION = "none"
+# A guest's mail leads back to the site, by an address that only the public one can be.
+PIXORA_MAILS_GUESTS = bool(env.text("EMAIL_URL") and PIXORA_PUBLIC_URL)
 DEFAULT_FROM_EMAIL = env.text("PIXORA_MAIL_FROM", "Pixora <pixora@localhost>")
 
 # REST API
@@ -251,7 +254,7 @@ USE_TZ = True
 TIME_ZONE = env.time_zone("PIXORA_TIME_ZONE", "UTC")
 STATIC_URL = "/static/"
 STATIC_ROOT = PIXORA_DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("photoswipe", BASE_DIR / "node_modules" / "photoswipe" / "dist")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -24,7 +24,8 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
-from galleries.models import Album, Archive, Link, Photo, Selfie, User
+from galleries.flows import notice as notice_flow
+from galleries.models import Album, Archive, Link, Photo, ReturnLink, Selfie, User
 from tests import pictures
 from tests.conftest import Found, browser_of, ready_photo, search
 
@@ -163,6 +164,17 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "selfie-feedback"): "404 404 404 404 302 404",
     ("GET", "selfie-zip"): NOT_OFFERED,
     ("POST", "selfie-zip"): "404 404 404 404 200 404",
+    ("GET", "selfie-devices"): "404 404 404 404 200 404",
+    ("POST", "selfie-devices"): "404 404 404 404 200 404",
+    # Who holds the token is let in by it, whoever they are; the guest is in already.
+    ("GET", "return"): "200 200 200 200 302 200",
+    ("POST", "return"): "302 302 302 302 302 302",
+    ("GET", "selfie-mail"): NOT_OFFERED,
+    # Where no mail is sent, an address is not taken.
+    ("POST", "selfie-mail"): "404 404 404 404 403 404",
+    # The link in a mail: who holds it may end the mails.
+    ("GET", "mail"): FOR_ALL,
+    ("POST", "mail"): FOR_ALL,
     ("GET", "selfie-withdraw"): "404 404 404 404 200 404",
     ("POST", "selfie-withdraw"): "404 404 404 404 302 404",
     # Signing in and out is allauth's: forms for those who are not signed in, and back to the albums for those who are.
@@ -214,6 +226,8 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "link-delete"): {"confirmed": "yes"},
     ("POST", "selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
     ("POST", "selfie-zip"): {"size": "original"},
+    ("POST", "selfie-devices"): {"step": "make"},
+    ("POST", "selfie-mail"): {"email": "gina@example.org"},
     ("POST", "selfie-withdraw"): {"confirmed": "yes"},
 }
 JSON: dict[tuple[str, str], dict[str, Any]] = {
@@ -264,12 +278,16 @@ def world(db: None) -> World:
         "owner": browser_of(owner),
     }
     album = guest.selfie.album
+    guest.selfie.email = "gina@example.org"
+    guest.selfie.save()
     ids = {
         "album_id": album.pk,
         "photo_id": Photo.objects.get(album=album).pk,
         "link_id": guest.selfie.link_id,
         "token": guest.selfie.link.token,
         "selfie_id": guest.selfie.pk,
+        "return_token": ReturnLink.make(guest.selfie),
+        "mail_token": notice_flow.token_of(guest.selfie),
         "archive_id": Archive.objects.get(selfie=guest.selfie).pk,
         "rest": "no/such/route/",
         "uidb36": "1",

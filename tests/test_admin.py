@@ -19,10 +19,12 @@ from galleries.models import (
     Erasure,
     Face,
     Guest,
+    GuestKey,
     LegalBasis,
     Link,
     Match,
     Photo,
+    ReturnLink,
     Selfie,
     User,
     Visit,
@@ -33,7 +35,7 @@ from tests.pages import many_photos, text_of
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "galleries"]
 # Rows of another row, shown with it or, as vectors, to nobody.
-WITHIN_OTHERS = {LegalBasis, Face, EmbeddingBlock, Match, Visit}
+WITHIN_OTHERS = {LegalBasis, Face, EmbeddingBlock, GuestKey, Match, ReturnLink, Visit}
 
 
 @pytest.fixture

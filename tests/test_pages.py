@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from galleries.flows import visit
-from galleries.models import Album, Guest, Link, Match, Photo, Selfie, User
+from galleries.models import Album, Guest, Link, Match, Photo, ReturnLink, Selfie, User
 from galleries.models.account import first_admin_token
 from tests import pictures
 from tests.conftest import PASSWORD, Found, browser_of, ready_photo, search
@@ -45,9 +45,10 @@ def every_page(found: Found, owner: User) -> list[tuple[Client, str]]:
     own += [reverse("album-problems", args=[album.pk]), reverse("link", args=[link.pk])]
     own += [reverse("link-delete", args=[link.pk]), reverse("link-poster", args=[link.pk])]
     own += [reverse("photo", args=[photo.pk]), *map(reverse, OWN_PAGES)]
-    guests = [reverse("selfie", args=[selfie.pk]), reverse("selfie-withdraw", args=[selfie.pk])]
+    guests = [reverse(name, args=[selfie.pk]) for name in ("selfie", "selfie-withdraw", "selfie-devices")]
     guests += [f"{reverse('photo', args=[photo.pk])}?in={selfie.pk}", reverse("my-photos")]
     public = [reverse("guest-link", args=[each.token]) for each in (link, locked)]
+    public += [reverse("return", args=[ReturnLink.make(selfie)])]
     public += [*map(reverse, OPEN_PAGES), reverse("first-admin", args=[first_admin_token()])]
     return [
         *((desk, path) for path in own),

@@ -1,19 +1,25 @@
 """The guest's pages over HTTP: the link, consent and selfie, the result, and what stays theirs."""
 
+import gzip
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from galleries.access import Viewer
+from galleries.flows import visit
 from galleries.models import Album, Guest, Link, Match, Photo, Selfie, User
 from tests import pictures
 from tests.conftest import Found, browser_of, ready_photo, search, work_off
-from tests.pages import browser_with, selfie_file, text_of
+from tests.pages import browser_with, many_photos, selfie_file, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +126,91 @@ def test_a_maybe_becomes_theirs_by_a_yes_and_goes_by_a_no(found: Found) -> None:
     assert "<html" not in answer.content.decode()
     assert "1 photo of you" in text_of(browser.post(feedback, {"photo": coffee.pk, "verdict": "not_me"}, follow=True))
     assert browser.post(feedback, {"photo": coffee.pk, "verdict": "perhaps"}).status_code == 400
+
+
+def test_a_no_counts_in_all_their_searches_of_the_album_until_it_is_taken_back(found: Found, link: Link) -> None:
+    browser = browser_with(found)
+    browser.post(reverse("guest-link", args=[link.token]), {"step": "selfie", "selfie": selfie_file(), "consent": "on"})
+    work_off()
+    later = Selfie.objects.exclude(pk=found.selfie.pk).get()
+    photo = Match.objects.get(selfie=found.selfie).photo
+    feedback = reverse("selfie-feedback", args=[later.pk])
+    other = reverse("selfie", args=[found.selfie.pk])
+    answer = browser.post(feedback, {"photo": photo.pk, "verdict": "not_me"}, follow=True)
+    assert "a.jpg is taken away" in text_of(answer)
+    assert "No photos of you yet" in text_of(browser.get(other))
+    assert browser.get(reverse("api:photo-thumb", args=[photo.pk])).status_code == 404
+    assert browser.post(feedback, {"photo": photo.pk}).status_code == 400
+    answer = browser.post(feedback, {"photo": photo.pk, "verdict": ""}, follow=True)
+    assert "taken away" not in text_of(answer)
+    assert "1 photo of you" in text_of(browser.get(other))
+
+
+def test_a_selfie_before_the_first_photo_is_told_that_they_are_still_to_come(searchable: Album, link: Link) -> None:
+    waiting, once = search(link, keep_me_posted="true"), search(link)
+    page = browser_with(waiting).get(reverse("selfie", args=[waiting.selfie.pk]))
+    assert "None yet. We will add them" in text_of(page)
+    assert "Tell me when new photos of me arrive" in text_of(
+        browser_with(once).get(reverse("selfie", args=[once.selfie.pk]))
+    )
+    ready_photo(searchable)
+    assert "1 photo of you" in text_of(browser_with(waiting).get(reverse("selfie", args=[waiting.selfie.pk])))
+
+
+def test_only_pages_with_the_selfie_form_may_ask_for_the_camera(searchable: Album, link: Link) -> None:
+    failed = search(link, pictures.jpeg(pictures.faceless()))
+    ready_photo(searchable)
+    browser = browser_with(failed)
+    for path in (reverse("guest-link", args=[link.token]), reverse("selfie", args=[failed.selfie.pk])):
+        assert "camera=(self)" in browser.get(path)["Permissions-Policy"]
+    assert "camera=()" in browser.get(reverse("my-photos"))["Permissions-Policy"]
+
+
+def found_many(link: Link, count: int) -> Found:
+    """A guest with `count` sure photos, by rows alone."""
+    many_photos(link.album, count)
+    guest, key = visit.enter(link, Viewer())
+    expires = timezone.now() + timedelta(days=1)
+    selfie = Selfie.objects.create(album=link.album, link=link, guest=guest, expires_at=expires, state="done")
+    box = {"x": 0.25, "y": 0.125, "width": 0.5, "height": 0.5, "distance": 0.1}
+    Match.objects.bulk_create(
+        Match(selfie=selfie, photo=photo, tier="sure", **box) for photo in link.album.photos.all()
+    )
+    return Found(str(key), selfie)
+
+
+def test_a_long_result_comes_in_runs_and_is_counted_whole(link: Link) -> None:
+    found = found_many(link, 150)
+    browser, path = browser_with(found), reverse("selfie", args=[found.selfie.pk])
+    page = browser.get(path).content.decode()
+    assert "150 photos of you" in page
+    assert page.count('id="p-') == 60
+    run = browser.get(path, {"start": "60", "shown": "120"}, headers={"HX-Request": "true"}).content.decode()
+    assert run.count('id="p-') == 60
+    assert "0060.jpg" in run
+    assert "<html" not in run
+    last = browser.get(path, {"start": "120", "shown": "180"}, headers={"HX-Request": "true"}).content.decode()
+    assert last.count('id="p-') == 30
+    assert "More photos" not in last
+    photo = Photo.objects.get(name="0000.jpg")
+    said = {"photo": photo.pk, "verdict": "not_me", "shown": ["60", "120"]}
+    judged = browser.post(reverse("selfie-feedback", args=[found.selfie.pk]), said, headers={"HX-Request": "true"})
+    assert judged.content.decode().count('id="p-') == 120
+
+
+def wire_bytes(page: str) -> int:
+    """What a phone receives of a page before it shows anything: HTML as it is, its styles and scripts compressed."""
+    files = re.findall(r'(?:<link rel="stylesheet" href|<script [^>]*src)="/static/([^"]+)"', page)
+    assert files
+    contents = [Path(str(finders.find(file))).read_bytes() for file in files]
+    return len(page.encode()) + sum(len(gzip.compress(content)) for content in contents)
+
+
+def test_the_first_view_is_light(link: Link) -> None:
+    found = found_many(link, 150)
+    browser = browser_with(found)
+    for path in (reverse("guest-link", args=[link.token]), reverse("selfie", args=[found.selfie.pk])):
+        assert wire_bytes(browser.get(path).content.decode()) < 150_000
 
 
 def test_a_guest_downloads_all_in_one_zip_unless_the_link_forbids(found: Found) -> None:

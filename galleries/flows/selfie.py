@@ -30,7 +30,7 @@ from galleries.models.photo import stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import search_index, visit
+from . import notice, search_index, visit
 from .doorbell import ring
 from .search_index import SearchIndex
 
@@ -52,7 +52,7 @@ WORDS = {
 
 
 def receive(
-    link: Link, viewer: Viewer, chunks: Iterable[bytes], *, consent: bool, keep_me_posted: bool
+    link: Link, viewer: Viewer, chunks: Iterable[bytes], *, consent: bool, keep_me_posted: bool, email: str = ""
 ) -> tuple[Selfie, str | None]:
     """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
     if not consent:
@@ -65,6 +65,7 @@ def receive(
             link=link,
             guest=guest,
             keep_me_posted=keep_me_posted,
+            email=email if keep_me_posted and notice.is_offered() else "",
             expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
         )
         storage.adopt(received, selfie.scratch_key)
@@ -105,14 +106,18 @@ def result(selfie: Selfie) -> QuerySet[Match]:
 
 @transaction.atomic
 def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
-    """Keep the guest's word on one photo of the result. It survives re-indexing and steers the next search."""
-    # A search that is just being finished replaces the matches: one after the other.
-    Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
+    """Keep the guest's word on one photo of the result, in all their searches of the album; "" takes it back.
+
+    It survives re-indexing and steers the next search.
+    """
+    own = Selfie.objects.filter(guest=selfie.guest_id, album=selfie.album_id)
+    # Searches that are just being finished replace their matches: one after the other.
+    list(own.select_for_update().order_by("pk").values_list("pk"))
     match = Match.objects.filter(selfie=selfie, photo=photo_id, photo__hidden=False).select_related("photo").first()
     if match is None:
         raise Refusal("not_in_result", "This photo is not in your result.", status=404)
+    Match.objects.filter(selfie__in=own, photo=photo_id).update(verdict=verdict)
     match.verdict = verdict
-    match.save(update_fields=["verdict"])
     return match
 
 
@@ -130,7 +135,14 @@ def end(selfies: QuerySet[Selfie]) -> None:
     """Erase what searches know. The rows stay until they are swept, to tell their guests that the time is over."""
     ended = list(selfies.select_for_update().order_by("pk"))
     Erasure.order(selfie.scratch_key for selfie in ended)
-    gone = {"state": Selfie.State.EXPIRED, "vectors": None, "wanted": False, "fence": None, "lease_until": None}
+    gone = {
+        "state": Selfie.State.EXPIRED,
+        "vectors": None,
+        "wanted": False,
+        "fence": None,
+        "lease_until": None,
+        "email": "",
+    }
     Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone, expires_at=Now())
     Match.objects.filter(selfie__in=ended).delete()
 
@@ -291,6 +303,7 @@ def _finish(selfie: Selfie, found: Found) -> None:
             scanned=len(found.seen),
             finished_at=Now(),
         )
+        ring(notice.work)
     if kept:
         _rest_if_nothing_came(selfie, found.seen)
 
@@ -317,8 +330,11 @@ def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
         .order_by("pk")
         .values_list("photo_id", "verdict")
     )
+    known = dict(selfie.matches.values_list("photo_id", "found_at"))
     for match in matches:
         match.verdict = said.get(match.photo_id, "")
+        if match.photo_id in known:
+            match.found_at = known[match.photo_id]
     found = [match.photo_id for match in matches]
     # Locked, so that none is deleted before its match is committed; those deleted during the search are left out.
     there = set(Photo.objects.select_for_update().filter(pk__in=found).order_by("pk").values_list("pk", flat=True))
@@ -329,7 +345,7 @@ def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
 @transaction.atomic
 def _fail(selfie: Selfie, code: str) -> None:
     """A search that had a result keeps it, and is no longer brought up to date."""
-    ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0}
+    ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0, "email": ""}
     if selfie.state != Selfie.State.DONE:
         ended |= {"state": Selfie.State.FAILED, "code": code, "finished_at": Now()}
     if Selfie.objects.release(selfie, **ended):

@@ -14,7 +14,7 @@ from galleries.models import Album, Archive, EmbeddingBlock, Erasure, Guest, Pho
 from galleries.models.album import RESTORE_DAYS
 from galleries.models.lease import from_now
 
-from . import album, photo, reindex, selfie
+from . import album, notice, photo, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ def ring_for_due() -> None:
         ring(photo.work)
     if Selfie.objects.due().exists():
         ring(selfie.work)
+    if Selfie.objects.mail_due().exists():
+        ring(notice.work)
 
 
 def announce_left() -> None:

@@ -3,8 +3,9 @@ from .album import Album, LegalBasis
 from .archive import Archive
 from .erasure import Erasure
 from .photo import EmbeddingBlock, Face, Photo
+from .return_link import ReturnLink
 from .selfie import Match, Selfie
-from .sharing import Guest, Link, Visit
+from .sharing import Guest, GuestKey, Link, Visit
 
 __all__ = [
     "Album",
@@ -14,10 +15,12 @@ __all__ = [
     "Erasure",
     "Face",
     "Guest",
+    "GuestKey",
     "LegalBasis",
     "Link",
     "Match",
     "Photo",
+    "ReturnLink",
     "Selfie",
     "User",
     "Visit",

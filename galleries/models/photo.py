@@ -153,6 +153,11 @@ class Photo(Leased):
     def preview_key(self) -> str:
         return f"renditions/{self.album_id}/{self.pk}-preview.jpg"
 
+    def width_within(self, edge: int) -> int:
+        """The width of a rendition whose longer edge is at most `edge`."""
+        longest = max(self.width, self.height, 1)
+        return max(1, round(self.width * min(1, edge / longest)))
+
     def stored_keys(self) -> list[str]:
         return [self.original_key, self.thumb_key, self.preview_key]
 

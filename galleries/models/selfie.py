@@ -38,6 +38,14 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         """Those whose guests asked to be shown later photos of the album."""
         return self.filter(album=album_id, engine=engine, state=Selfie.State.DONE, vectors__isnull=False)
 
+    def mail_due(self) -> Self:
+        """Those whose address is to be asked, and those with photos that their guests have had no mail of."""
+        shown = Q(photo__state=Photo.State.READY, photo__hidden=False, found_at__gt=OuterRef("email_told_at"))
+        fresh = Match.objects.filter(shown, CERTAIN, selfie=OuterRef("pk"))
+        news = Q(email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
+        rested = Q(email_rest_until__isnull=True) | Q(email_rest_until__lt=Now())
+        return self.granting().filter(news, rested, state=Selfie.State.DONE, email__gt="")
+
 
 class Selfie(Leased):
     class State(models.TextChoices):
@@ -66,6 +74,13 @@ class Selfie(Leased):
     vectors = models.BinaryField(null=True, editable=False)
     scanned = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    # Where new photos are told of by mail, once its owner has confirmed it; "" for nowhere.
+    email = models.EmailField(blank=True, default="", editable=False)
+    email_confirmed_at = models.DateTimeField(null=True, editable=False)
+    # The time up to which mail has told of photos; null until the address was asked to confirm.
+    email_told_at = models.DateTimeField(null=True, editable=False)
+    email_rest_until = models.DateTimeField(null=True, editable=False)
 
     objects = SelfieQuerySet.as_manager()
 
@@ -114,6 +129,8 @@ class Match(models.Model):
     tier = models.CharField(max_length=5, choices=Tier.choices)
     distance = models.FloatField()
     verdict = models.CharField(max_length=6, choices=Verdict.choices, blank=True, default="")
+    # When this search first had the photo, however often it was run again.
+    found_at = models.DateTimeField(db_default=Now(), editable=False)
     x = models.FloatField()
     y = models.FloatField()
     width = models.FloatField()
@@ -127,6 +144,11 @@ class Match(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tier} match"
+
+    @property
+    def box(self) -> str:
+        """Where the face is, as a page's script reads it."""
+        return ",".join(f"{edge:.4f}" for edge in (self.x, self.y, self.width, self.height))
 
     @property
     def shown_tier(self) -> str:

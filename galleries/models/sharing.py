@@ -115,10 +115,9 @@ OPEN_LINK = open_link()
 
 
 class Guest(models.Model):
-    """Whoever holds the secret: a browser in a cookie, an API client as its guest key. No name, no address."""
+    """Whoever holds one of its keys: a browser in a cookie, an API client as its guest key. No name, no address."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    key_hash = models.CharField(max_length=64, unique=True, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="guests"
     )
@@ -129,9 +128,31 @@ class Guest(models.Model):
 
     @classmethod
     def make(cls, user: Any = None) -> tuple["Guest", str]:
-        """A new guest and its key, which is shown this once."""
+        """A new guest and its first key."""
+        guest = cls.objects.create(user=user)
+        return guest, GuestKey.make(guest)
+
+    @classmethod
+    def with_key(cls, key: str) -> "Guest | None":
+        return cls.objects.filter(keys__key_hash=digest(key)).first()
+
+
+class GuestKey(models.Model):
+    """A guest's secret on one device, kept as a hash."""
+
+    guest = models.ForeignKey(Guest, on_delete=models.CASCADE, related_name="keys")
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"key of {self.guest_id}"
+
+    @classmethod
+    def make(cls, guest: Guest) -> str:
+        """A new key, which is shown this once."""
         key = secrets.token_urlsafe(32)
-        return cls.objects.create(key_hash=digest(key), user=user), key
+        cls.objects.create(guest=guest, key_hash=digest(key))
+        return key
 
 
 class Visit(models.Model):

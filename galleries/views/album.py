@@ -56,7 +56,7 @@ def _desk(album: Album) -> dict[str, Any]:
 
 def _grid(album: Album, tally: dict[str, int], choice: Choice, after: str) -> dict[str, Any]:
     photos, last = a_page(album.photos.of_group(choice.state), after, choice.order)
-    tiles, counts = Tiles(end=choice.address_end, choosable=True), _counts(tally)
+    tiles, counts = Tiles(end=choice.address_end, choosable=True, downloadable=True), _counts(tally)
     return {
         "tiles": tiles.of(photos),
         "blank": tiles.blank,

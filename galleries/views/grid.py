@@ -64,10 +64,13 @@ class Tiles:
     address of each photo, `alt` says its name.
     """
 
-    def __init__(self, *, end: str = "", alt: str = "%(name)s", choosable: bool = False) -> None:
+    def __init__(
+        self, *, end: str = "", alt: str = "%(name)s", choosable: bool = False, downloadable: bool = False
+    ) -> None:
         named = {"name": _NAME}
         words = {"alt": alt % named, "choose": _("Choose %(name)s") % named}
-        self._context = words | {"id": _ANY, "name": _NAME, "end": end, "choosable": choosable}
+        self._context: dict[str, Any] = words | {"id": _ANY, "name": _NAME, "end": end}
+        self._context |= {"choosable": choosable, "downloadable": downloadable}
         self._drawn: dict[str, str] = {}
 
     @property

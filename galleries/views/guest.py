@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
+from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit as visit_flow
 from galleries.forms import SelfieForm, UnlockForm
@@ -23,7 +24,7 @@ from galleries.models import Link, Match, Photo, Selfie
 from galleries.models.selfie import CERTAIN
 
 from .grid import Tiles, listing, photos_title
-from .page import Request, page, told_by
+from .page import OWN_CAMERA, Request, page, told_by
 from .paging import a_page
 
 
@@ -50,12 +51,19 @@ def _landing(request: Request, viewer: Viewer, link: Link, form: Any = None, sta
         return render(request, "guest/locked.html", {"link": link, "form": form or UnlockForm()}, status=status)
     earlier = access.visible_to(viewer, Selfie).filter(link=link, state=Selfie.State.DONE).first()
     context = {"link": link, "album": link.album, "earlier": earlier} | selfie_form(form)
-    return render(request, "guest/landing.html", context, status=status)
+    return with_camera(render(request, "guest/landing.html", context, status=status))
 
 
 def selfie_form(form: SelfieForm | None = None) -> dict[str, Any]:
     """What guest/selfie_form.html and its consent text need, beside the link."""
-    return {"form": form or SelfieForm(), "selfie_days": settings.PIXORA_SELFIE_DAYS}
+    days, mail = settings.PIXORA_SELFIE_DAYS, notice_flow.is_offered()
+    return {"form": form or SelfieForm(), "selfie_days": days, "mail_is_offered": mail}
+
+
+def with_camera(response: HttpResponse) -> HttpResponse:
+    """A page that has the selfie form on it, and so may ask for the camera."""
+    response["Permissions-Policy"] = OWN_CAMERA
+    return response
 
 
 def _unlock(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
@@ -82,7 +90,12 @@ def _selfie(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
         sent = form.cleaned_data
         with told_by(form):
             selfie, key = selfie_flow.receive(
-                link, viewer, sent["selfie"].chunks(), consent=sent["consent"], keep_me_posted=sent["keep_me_posted"]
+                link,
+                viewer,
+                sent["selfie"].chunks(),
+                consent=sent["consent"],
+                keep_me_posted=sent["keep_me_posted"],
+                email=sent["email"],
             )
             return _on_the_way("selfie", selfie.pk, key)
     return _landing(request, viewer, link, form, status=400)
@@ -104,7 +117,7 @@ def shared(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase
         raise Http404
     shown = visit.link.album.photos.shown()
     photos, last = a_page(shown, request.GET.get("after", ""))
-    tiles = Tiles(alt=_("Photo %(name)s"))
+    tiles = Tiles(alt=_("Photo %(name)s"), downloadable=visit.link.can_download)
     grid = {"tiles": tiles.of(photos), "blank": tiles.blank, "last": last, "title": photos_title(shown.count())}
     grid |= {"listing": reverse("shared-listing", args=[album_id]), "more": "?"}
     return render(request, "guest/shared.html", {"album": visit.link.album, "link": visit.link} | grid)
@@ -129,6 +142,7 @@ def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
     found = access.visible_to(viewer, Selfie).exclude(state__in=[Selfie.State.FAILED, Selfie.State.EXPIRED])
     galleries = found.select_related("album").annotate(
         count=Count("matches", filter=shown & sure),
+        maybe_count=Count("matches", filter=shown & Q(matches__tier="maybe", matches__verdict="")),
         cover=Subquery(certain.order_by("distance").values("photo")[:1], output_field=UUIDField()),
     )
     return render(request, "guest/my_photos.html", {"galleries": galleries})

@@ -26,6 +26,8 @@ _View = Callable[..., HttpResponseBase]
 # What somebody can put right in the form they sent; other refusals are pages.
 _CORRECTABLE = (400, 403, 413)
 RETRY_SECONDS = 10
+_NO_DEVICES = "camera=(), microphone=(), geolocation=()"
+OWN_CAMERA = "camera=(self), microphone=(), geolocation=()"
 
 
 class Request(HttpRequest):
@@ -47,6 +49,7 @@ def page(view: _View) -> _View:
             if not request.htmx:
                 raise
             response = _reload(404)
+        response.setdefault("Permissions-Policy", _NO_DEVICES)
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_store=True)
         patch_vary_headers(response, ("Cookie", "HX-Request"))

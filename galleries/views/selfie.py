@@ -8,28 +8,34 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.flows import archive as archive_flow
+from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.forms import VerdictForm, ZipForm
 from galleries.models import Match, Selfie
 
 from .confirm import Question, ask, is_confirmed
-from .guest import selfie_form
+from .guest import selfie_form, with_camera
 from .page import Request, page, whole_number
+from .result import result_page, searched, shown_by, sure_run
 from .zip import send_off
 
-_MATCHES_A_PAGE = 500
 _TEMPLATES = {
     Selfie.State.QUEUED: "selfie/waiting.html",
     Selfie.State.WORKING: "selfie/waiting.html",
-    Selfie.State.DONE: "selfie/done.html",
-    Selfie.State.FAILED: "selfie/failed.html",
     Selfie.State.EXPIRED: "selfie/expired.html",
+}
+_TITLES = {
+    "no_face": _lazy("We see no face"),
+    "several_faces": _lazy("Only you, please"),
+    "face_too_small": _lazy("Come closer"),
+    "face_blurred": _lazy("Hold still"),
 }
 
 
@@ -40,33 +46,38 @@ def selfie(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBas
     state = selfie.state_now
     context: dict[str, Any] = {"selfie": selfie, "album": selfie.album, "link": selfie.link}
     if state == Selfie.State.DONE:
-        context |= _result(viewer, selfie, max(1, whole_number(request, "page")))
-    elif state == Selfie.State.FAILED:
-        context |= {"words": selfie_flow.WORDS[selfie.code]} | selfie_form()
-    elif state != Selfie.State.EXPIRED:
+        return _done(request, selfie, context)
+    if state == Selfie.State.FAILED:
+        return with_camera(render(request, "selfie/failed.html", context | _once_more(selfie)))
+    if state != Selfie.State.EXPIRED:
         context |= {"total": selfie_flow.progress(selfie)[1]}
     return render(request, _TEMPLATES[state], context)
 
 
-def _result(viewer: Viewer, selfie: Selfie, page: int = 1) -> dict[str, Any]:
-    start = (page - 1) * _MATCHES_A_PAGE
-    found: Any = selfie_flow.result(selfie)
-    matches = list(found[start : start + _MATCHES_A_PAGE + 1])
-    shown, count, sure = matches[:_MATCHES_A_PAGE], found.count(), found.certain().count()
-    return {
-        "selfie": selfie,
-        "sure": [match for match in shown if match.shown_tier == Match.Tier.SURE],
-        "maybe": [match for match in shown if match.shown_tier == Match.Tier.MAYBE],
-        "sure_count": sure,
-        "maybe_count": count - sure,
-        "next_page": page + 1 if len(matches) > len(shown) else None,
-        "can_download": selfie.link.can_download,
-    } | _searched(selfie, count)
+def _done(request: Request, selfie: Selfie, context: dict[str, Any]) -> HttpResponse:
+    shown = shown_by(request.GET)
+    if request.htmx and "start" in request.GET:
+        return render(request, "selfie/more.html", sure_run(selfie, whole_number(request, "start"), shown))
+    judged = _judged(selfie, request.GET.get("judged", ""))
+    context |= {"mail_is_offered": notice_flow.is_offered()}
+    context |= {"mail_token": notice_flow.token_of(selfie)} if selfie.email else {}
+    return render(request, "selfie/done.html", context | result_page(selfie, shown, judged))
 
 
-def _searched(selfie: Selfie, seen: int) -> dict[str, Any]:
-    scanned, total = selfie_flow.progress(selfie)
-    return {"scanned": scanned, "total": total, "seen": seen}
+def _judged(selfie: Selfie, photo_id: str) -> Match | None:
+    """The match that the guest has just said something of, which they may take back."""
+    try:
+        return selfie.matches.exclude(verdict="").select_related("photo").filter(photo=UUID(photo_id)).first()
+    except ValueError:
+        return None
+
+
+def _once_more(selfie: Selfie) -> dict[str, Any]:
+    """What was wrong, and the form for another try, with what its guest agreed to a moment ago."""
+    words = selfie_flow.WORDS[selfie.code]
+    title = _TITLES.get(selfie.code, _("Once more, please"))
+    said = {"agreed": True, "posted": selfie.keep_me_posted, "hint": f"{title}."}
+    return {"words": words, "title": title} | said | selfie_form()
 
 
 @require_safe
@@ -78,7 +89,7 @@ def selfie_status(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResp
     if state == Selfie.State.DONE and "seen" in request.GET:
         seen = whole_number(request, "seen")
         fresh = max(0, selfie_flow.result(selfie).count() - seen)
-        return render(request, "selfie/searched.html", {"selfie": selfie, "fresh": fresh} | _searched(selfie, seen))
+        return render(request, "selfie/searched.html", {"selfie": selfie, "fresh": fresh} | searched(selfie, seen))
     if state in (Selfie.State.QUEUED, Selfie.State.WORKING):
         return render(request, "selfie/status.html", {"selfie": selfie, "total": selfie_flow.progress(selfie)[1]})
     return HttpResponse(headers={"HX-Refresh": "true"})
@@ -91,10 +102,10 @@ def selfie_feedback(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRe
     form = VerdictForm(request.POST)
     if not form.is_valid():
         raise Refusal("invalid", _("Say of a photo whether it is you."))
-    selfie_flow.judge(selfie, form.cleaned_data["photo"], form.cleaned_data["verdict"])
+    judged = selfie_flow.judge(selfie, form.cleaned_data["photo"], form.cleaned_data["verdict"])
     if request.htmx:
-        return render(request, "selfie/result.html", _result(viewer, selfie))
-    return redirect("selfie", selfie.pk)
+        return render(request, "selfie/result.html", result_page(selfie, shown_by(request.POST), judged))
+    return redirect(f"{reverse('selfie', args=[selfie.pk])}?judged={judged.photo_id}")
 
 
 @require_POST

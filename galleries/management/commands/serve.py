@@ -28,7 +28,7 @@ from recognition import weights
 
 _PORTS_TO_TRY = 50
 # Static files of installed packages that no page of ours asks for, and half of the work: the API is shown by Swagger.
-_UNUSED = ["redoc", "rest_framework"]
+_UNUSED = ["redoc", "rest_framework", "umd", "types", "photoswipe-lightbox*"]
 
 
 class Command(BaseCommand):

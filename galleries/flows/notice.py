@@ -1,0 +1,134 @@
+"""Mail to a guest who gave an address: one that asks for a word from its owner, then one when new photos have come.
+
+What is due stands in the rows, so that a lost ring, a worker killed midway or a mail server that is down delays a mail
+and loses none. The address dies with the search.
+"""
+
+import logging
+from smtplib import SMTPRecipientsRefused
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+from django.core import signing
+from django.core.mail import EmailMessage
+from django.db.models import Count, Max, Q
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from galleries.errors import Refusal
+from galleries.models import Photo, ReturnLink, Selfie
+from galleries.models.lease import from_now
+from galleries.models.selfie import CERTAIN
+from galleries.models.sharing import digest
+
+from .doorbell import ring
+
+logger = logging.getLogger(__name__)
+_SALT = "galleries.notice"
+# A guest hears of new photos at most this often.
+QUIET_SECONDS = 3600
+# A mail that was not sent is tried again after this; and an address is not asked more often.
+RETRY_SECONDS = 300
+
+
+# Web half
+
+
+def is_offered() -> bool:
+    """Whether this site can send mail, and knows the address that a mail would lead to."""
+    return bool(settings.PIXORA_MAILS_GUESTS)
+
+
+def subscribe(selfie: Selfie, email: str) -> None:
+    """Tell this address of later photos, once its owner agrees."""
+    if not (is_offered() and selfie.keep_me_posted):
+        raise Refusal("mail_off", "This search sends no mail.", status=403)
+    fresh: dict[str, Any] = {"email": email, "email_confirmed_at": None, "email_told_at": None}
+    Selfie.objects.filter(pk=selfie.pk).update(**fresh)
+    ring(work)
+
+
+def token_of(selfie: Selfie) -> str:
+    """The secret of the mails' own links. It says nothing of the photos and opens none."""
+    return signing.dumps([str(selfie.pk), digest(selfie.email)], salt=_SALT)
+
+
+def selfie_of(token: str) -> Selfie | None:
+    """The search whose address the token is about, as long as it is that address."""
+    try:
+        pk, email_hash = signing.loads(token, salt=_SALT)
+    except signing.BadSignature:
+        return None
+    selfie = Selfie.objects.select_related("album").filter(pk=pk, email__gt="").first()
+    return selfie if selfie and digest(selfie.email) == email_hash else None
+
+
+def confirm(selfie: Selfie) -> None:
+    Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email_confirmed_at=Now())
+
+
+def stop(selfie: Selfie) -> None:
+    """No more mail: the address is forgotten. The search goes on."""
+    Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email="", email_confirmed_at=None)
+
+
+# Worker half
+
+
+@shared_task
+def work() -> None:
+    """One ring: the mail that is due first; and ring first, for there may be more."""
+    due = Selfie.objects.mail_due()
+    selfie = due.select_related("album", "guest").order_by("created_at", "pk").first()
+    # Whoever makes it rest sends it; should they die, it is due again when it has rested.
+    if selfie and due.filter(pk=selfie.pk).update(email_rest_until=from_now(RETRY_SECONDS)):
+        ring(work)
+        _tell(selfie)
+
+
+def _tell(selfie: Selfie) -> None:
+    try:
+        told = _tell_of_photos(selfie) if selfie.email_told_at else _ask(selfie)
+    except SMTPRecipientsRefused:
+        stop(selfie)
+    except OSError:
+        logger.exception("Mail for search %s was not sent.", selfie.pk)
+    else:
+        Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(**told)
+
+
+def _ask(selfie: Selfie) -> dict[str, Any]:
+    subject = _("Shall we tell you of new photos? %(album)s") % {"album": selfie.album.title}
+    _mail(selfie, "ask", subject)
+    return {"email_told_at": Now()}
+
+
+def _tell_of_photos(selfie: Selfie) -> dict[str, Any]:
+    shown = Q(photo__state=Photo.State.READY, photo__hidden=False, found_at__gt=selfie.email_told_at)
+    news = selfie.matches.filter(shown, CERTAIN).aggregate(count=Count("pk"), newest=Max("found_at"))
+    words = ngettext("%(count)s new photo of you: %(album)s", "%(count)s new photos of you: %(album)s", news["count"])
+    subject = words % {"count": news["count"], "album": selfie.album.title}
+    _mail(selfie, "photos", subject, count=news["count"], gallery=_gallery(selfie))
+    return {"email_told_at": news["newest"], "email_rest_until": from_now(QUIET_SECONDS)}
+
+
+def _gallery(selfie: Selfie) -> str:
+    """Mail is often read in another browser than the one that searched; what an account keeps is for who signs in."""
+    if selfie.guest.user_id:
+        return _address("selfie", selfie.pk)
+    return _address("return", ReturnLink.make(selfie, mailed=True))
+
+
+def _mail(selfie: Selfie, template: str, subject: str, **context: Any) -> None:
+    choice = _address("mail", token_of(selfie))
+    body = render_to_string(f"mail/{template}.txt", {"album": selfie.album, "choice": choice, **context})
+    headers = {"List-Unsubscribe": f"<{choice}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    EmailMessage(" ".join(subject.split()), body, to=[selfie.email], headers=headers).send()
+
+
+def _address(name: str, secret: Any) -> str:
+    return f"{settings.PIXORA_PUBLIC_URL.rstrip('/')}{reverse(name, args=[secret])}"
