@@ -61,16 +61,15 @@ class Tiles:
     """Draws photos' tiles: the markup once for each mark, and into it what differs from photo to photo.
 
     A template that looked up and reversed everything for each photo took half of the page's time. `end` ends the
-    address of each photo, `alt` says its name.
+    address of each photo, `alt` says its name; `downloadable` lets the viewer offer the original.
     """
 
     def __init__(
         self, *, end: str = "", alt: str = "%(name)s", choosable: bool = False, downloadable: bool = False
     ) -> None:
         named = {"name": _NAME}
-        words = {"alt": alt % named, "choose": _("Choose %(name)s") % named}
-        self._context: dict[str, Any] = words | {"id": _ANY, "name": _NAME, "end": end}
-        self._context |= {"choosable": choosable, "downloadable": downloadable}
+        words = {"alt": alt % named, "choose": _("Choose %(name)s") % named, "name": _NAME, "id": _ANY, "end": end}
+        self._context: dict[str, Any] = {**words, "choosable": choosable, "downloadable": downloadable}
         self._drawn: dict[str, str] = {}
 
     @property
