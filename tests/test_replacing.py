@@ -32,7 +32,8 @@ def check(client: APIClient, album: Album, *files: tuple[str, bytes]) -> Any:
 
 
 def replace(client: APIClient, old: Photo, data: bytes) -> Any:
-    return upload(client, old.album_id, [(old.name, data)], path=f"{old.folder}/{old.name}", replaces=str(old.pk)).json()
+    fields = {"path": f"{old.folder}/{old.name}", "replaces": str(old.pk)}
+    return upload(client, old.album_id, [(old.name, data)], **fields).json()
 
 
 def test_check_names_what_is_there_under_the_same_name_with_other_bytes(album: Album, owner_api: APIClient) -> None:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from galleries import access
@@ -49,6 +49,7 @@ def album(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
             "links": album.links.all(),
             "legal_basis": album.legal_bases.first() if album.face_search else None,
             "basis": FaceSearchForm(),
+            "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
             "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
         }
     )
@@ -102,11 +103,16 @@ def album_problems(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     return render(request, "album/problems_page.html", _problems(album, _PROBLEMS_A_PAGE))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @owners_page
 def album_upload(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    """Upload without JavaScript; with it, the page sends files to the API one by one."""
+    """POST: upload without JavaScript; with it, the page sends files to the API one by one.
+
+    GET: where signing in during an upload ends, and where the page that uploads learns that it may go on.
+    """
     album = access.album_for(viewer, album_id)
+    if request.method != "POST":
+        return render(request, "album/signed_in.html", {"album": album})
     receptions = [photo_flow.receive(album, f.name or "", "", f.chunks()) for f in request.FILES.getlist("file")]
     if not receptions:
         messages.warning(request, _("Choose some photos first."))
