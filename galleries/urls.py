@@ -1,6 +1,6 @@
 from django.urls import path
 
-from galleries.views import account, album, desk, guest, health, photo, selfie, sharing
+from galleries.views import account, album, desk, guest, health, photo, selfie, sharing, upload
 
 urlpatterns = [
     path("", account.home, name="home"),
@@ -14,7 +14,7 @@ urlpatterns = [
     path("albums/<uuid:album_id>/face-search/", desk.album_face_search, name="album-face-search"),
     path("albums/<uuid:album_id>/progress/", album.album_progress, name="album-progress"),
     path("albums/<uuid:album_id>/problems/", album.album_problems, name="album-problems"),
-    path("albums/<uuid:album_id>/upload/", album.album_upload, name="album-upload"),
+    path("albums/<uuid:album_id>/upload/", upload.album_upload, name="album-upload"),
     path("albums/<uuid:album_id>/retry/", album.album_retry, name="album-retry"),
     path("albums/<uuid:album_id>/delete-photos/", album.album_photos_delete, name="album-photos-delete"),
     path("albums/<uuid:album_id>/zip/", album.album_zip, name="album-zip"),

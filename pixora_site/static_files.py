@@ -1,4 +1,4 @@
-"""Static files under names that hold a hash of their content, and our own modules importing each other by those names."""
+"""Static files under names that hold a hash of their content; our own modules import each other by those names."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 

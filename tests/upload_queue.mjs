@@ -168,6 +168,21 @@ const tests = {
     assert.ok(!isHidden("a.b/c.jpg"));
   },
 
+  async "chosen again, a file that failed is counted once, and a new upload begins at nought"() {
+    let readable = false;
+    const upload = begin(new RoughServer(random(1), 0), { hash: async ({ name }) => (readable ? name : null) });
+    upload.add(named("a.jpg", "b.jpg"));
+    await finished(upload);
+    readable = true;
+    upload.add(named("a.jpg", "b.jpg"));
+    await finished(upload);
+    assert.deepEqual([upload.numbers.chosen, upload.numbers.sent, upload.status], [2, 2, "done"]);
+    assert.ok(upload.begin());
+    upload.add(named("a.jpg"));
+    await finished(upload);
+    assert.deepEqual([upload.numbers.chosen, upload.numbers.here], [1, 1]);
+  },
+
   async "paused, nothing goes; what is left out then is not sent later"() {
     const server = new RoughServer(random(1), 0);
     const upload = begin(server);

@@ -1,6 +1,5 @@
 """One album on the photographer's desk: upload, numbers that add up, reasons, and the photos."""
 
-from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from galleries import access
@@ -101,26 +100,6 @@ def album_problems(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     if request.htmx:
         return render(request, "album/problems.html", _problems(album))
     return render(request, "album/problems_page.html", _problems(album, _PROBLEMS_A_PAGE))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@owners_page
-def album_upload(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    """POST: upload without JavaScript; with it, the page sends files to the API one by one.
-
-    GET: where signing in during an upload ends, and where the page that uploads learns that it may go on.
-    """
-    album = access.album_for(viewer, album_id)
-    if request.method != "POST":
-        return render(request, "album/signed_in.html", {"album": album})
-    receptions = [photo_flow.receive(album, f.name or "", "", f.chunks()) for f in request.FILES.getlist("file")]
-    if not receptions:
-        messages.warning(request, _("Choose some photos first."))
-        return redirect("album", album.pk)
-    outcomes = Counter(str(reception.outcome) for reception in receptions)
-    text = _("Received: %(accepted)s. Here already: %(duplicate)s. Could not be used: %(rejected)s.")
-    messages.info(request, text % {str(each): outcomes[each] for each in photo_flow.Outcome})
-    return redirect("album", album.pk)
 
 
 @require_POST

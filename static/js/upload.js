@@ -138,6 +138,11 @@ const upload = new Upload({
 // Files come in
 
 const mostBytes = Number(form.dataset.mostBytes);
+const begin = () => {
+  if (!upload.begin()) return;
+  groups.clear();
+  reasons.replaceChildren();
+};
 const take = (files) => {
   const visible = files.filter(({ path }) => !isHidden(path));
   upload.add(visible.map(({ path, file }) => ({ path, file, refused: file && refusal(file, mostBytes) })));
@@ -147,6 +152,7 @@ for (const input of form.querySelectorAll("input[type=file]")) {
   input.addEventListener("change", () => {
     const files = [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
     input.value = "";
+    begin();
     take(files);
   });
 }
@@ -161,6 +167,7 @@ for (const name of ["dragover", "dragleave", "drop"]) {
 form.addEventListener("drop", async (event) => {
   // The entries are to be taken before the first await: afterwards the browser has forgotten them.
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  begin();
   for (const entry of entries) for await (const files of walk(entry)) take(files);
 });
 

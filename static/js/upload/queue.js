@@ -75,8 +75,16 @@ export class Upload {
     return this.question && this.question === this.#unsettled ? "asking" : "sending";
   }
 
+  // Somebody chooses anew: where all is well, the numbers begin at nought. Says whether they did.
+  begin() {
+    if (this.status !== "done") return false;
+    for (const state of STATES) this.#items[state].clear();
+    return true;
+  }
+
   // Each `{ path, file, refused }`; with `refused`, a reason's name, it is counted and not sent.
   add(files) {
+    this.#forgetFailed(new Set(files.map(({ path }) => path)));
     for (const { path, file, refused } of files) {
       const item = { path, file, state: "waiting", reason: null, part: 0 };
       Object.assign(item, { sha256: null, replaces: null, wasTried: false, faults: 0 });
@@ -138,6 +146,16 @@ export class Upload {
   // The network went away, or the session: known before a request has failed.
   doubt() {
     if (this.isUnsent) this.#stumble(new Trouble("lost"));
+  }
+
+  // Chosen again, a file that failed before is counted once.
+  #forgetFailed(paths) {
+    for (const item of this.#items.failed) {
+      if (!paths.has(item.path)) continue;
+      this.#items.failed.delete(item);
+      item.reason = null;
+      this.settled(item);
+    }
   }
 
   #move(item, state, reason = null) {
