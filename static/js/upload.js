@@ -4,6 +4,7 @@ import { Upload } from "./upload/queue.js";
 import { Server } from "./upload/server.js";
 
 const NAMES_SHOWN = 100;
+const WORKER_REST = 1000; // milliseconds
 const TELL_EVERY = 2000; // milliseconds between two calls for the page's other numbers
 
 const form = document.getElementById("upload");
@@ -13,15 +14,21 @@ const all = (name, root = document) => root.querySelectorAll(`[data-${name}]`);
 const words = find("words");
 const reasons = find("reasons");
 
-// Hashing
+// Hashing, in a worker of its own
 
-const worker = globalThis.crypto?.subtle ? new Worker(form.dataset.hash) : null;
+const canHash = Boolean(globalThis.crypto?.subtle); // not without https; then everything is sent
+const startWorker = () => new Worker(form.dataset.hash);
+let worker = canHash ? startWorker() : null;
 
-// One file at a time: the queue waits for each. Without https a page may not hash; then everything is sent.
+// One file at a time: the queue waits for each. A worker whose script did not come is started anew.
 const hash = (file) =>
-  worker &&
   new Promise((resolve) => {
     worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = () =>
+      setTimeout(() => {
+        worker = startWorker();
+        hash(file).then(resolve);
+      }, WORKER_REST);
     worker.postMessage(file);
   });
 
@@ -130,7 +137,7 @@ const stayAwake = async (wanted) => {
 
 const upload = new Upload({
   server: new Server({ ...form.dataset, token: form.elements.csrfmiddlewaretoken.value }),
-  hash: (file) => hash(file) ?? undefined,
+  hash: canHash ? hash : () => undefined,
   changed: draw,
   settled: note,
 });
@@ -146,6 +153,7 @@ const begin = () => {
 const take = (files) => {
   const visible = files.filter(({ path }) => !isHidden(path));
   upload.add(visible.map(({ path, file }) => ({ path, file, refused: file && refusal(file, mostBytes) })));
+  if (!navigator.onLine) upload.doubt();
 };
 
 for (const input of form.querySelectorAll("input[type=file]")) {
