@@ -1,6 +1,6 @@
 // The upload's queue against a server that breaks in every way it can, drawn by chance; run by test_upload_queue.py.
 import assert from "node:assert/strict";
-import { isHidden, refusal } from "../static/js/upload/files.js";
+import { isHidden, refusal, sizeRefusal } from "../static/js/upload/files.js";
 import { Trouble } from "../static/js/upload/server.js";
 import { STATES, Upload } from "../static/js/upload/queue.js";
 
@@ -125,10 +125,10 @@ const tests = {
 
   async "what was left out is counted, and never sent"() {
     const server = new RoughServer(random(1), 0);
-    const upload = begin(server);
-    upload.add([...named("a.jpg"), { path: "film.mov", file: file("film.mov"), refused: "video" }]);
+    const upload = begin(server, { refusal: ({ name }) => (name === "big.jpg" ? "large" : null) });
+    upload.add([...named("a.jpg", "big.jpg"), { path: "film.mov", file: file("film.mov"), refused: "video" }]);
     await finished(upload);
-    assert.deepEqual([upload.numbers.chosen, upload.numbers.sent, upload.numbers.refused], [2, 1, 1]);
+    assert.deepEqual([upload.numbers.chosen, upload.numbers.sent, upload.numbers.refused], [3, 1, 2]);
     assert.equal(server.album.size, 1);
   },
 
@@ -156,12 +156,12 @@ const tests = {
   },
 
   "what is no photo is known by its name"() {
-    const kind = (name, type = "", size = 1) => refusal({ name, type, size }, 10);
+    const kind = (name, type = "") => refusal({ name, type });
     for (const raw of ["a.CR2", "a.cr3", "a.NEF", "a.arw", "a.dng", "a.RAF", "a.orf", "a.rw2"]) assert.equal(kind(raw), "raw");
     for (const video of ["a.mp4", "a.MOV", "a.m4v"]) assert.equal(kind(video, "video/mp4"), "video");
     assert.equal(kind("a.tif", "image/tiff"), "picture");
     assert.deepEqual([kind("a.xmp"), kind("a.pdf", "application/pdf"), kind("a.gifv", "image/gif")], ["other", "other", "other"]);
-    assert.deepEqual([kind("a.jpg", "", 0), kind("a.jpg", "", 11), kind("a.jpg", "", 10)], ["empty", "large", null]);
+    assert.deepEqual([0, 11, 10].map((size) => sizeRefusal({ size }, 10)), ["empty", "large", null]);
     for (const photo of ["a.JPG", "a.jpeg", "a.png", "a.webp", "a.heic", "a.HIF", "photo"]) assert.equal(kind(photo), null);
     assert.equal(kind("image", "image/jpeg"), null);
     for (const hidden of [".DS_Store", "a/._b.jpg", "a/Thumbs.db", "__MACOSX/a.jpg", ".git/a.jpg"]) assert.ok(isHidden(hidden));

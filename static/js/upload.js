@@ -1,5 +1,5 @@
 // The upload's page: takes files in by choice or drop, and draws what the queue says. What is sent when is queue.js's.
-import { isHidden, refusal, walk } from "./upload/files.js";
+import { isHidden, refusal, sizeRefusal, walk } from "./upload/files.js";
 import { Upload } from "./upload/queue.js";
 import { Server } from "./upload/server.js";
 
@@ -135,16 +135,17 @@ const stayAwake = async (wanted) => {
   if (!wanted && lock?.release) await lock.release();
 };
 
+const mostBytes = Number(form.dataset.mostBytes);
 const upload = new Upload({
   server: new Server({ ...form.dataset, token: form.elements.csrfmiddlewaretoken.value }),
   hash: canHash ? hash : () => undefined,
+  refusal: (file) => sizeRefusal(file, mostBytes),
   changed: draw,
   settled: note,
 });
 
 // Files come in
 
-const mostBytes = Number(form.dataset.mostBytes);
 const begin = () => {
   if (!upload.begin()) return;
   groups.clear();
@@ -152,7 +153,7 @@ const begin = () => {
 };
 const take = (files) => {
   const visible = files.filter(({ path }) => !isHidden(path));
-  upload.add(visible.map(({ path, file }) => ({ path, file, refused: file && refusal(file, mostBytes) })));
+  upload.add(visible.map(({ path, file }) => ({ path, file, refused: file && refusal(file) })));
   if (!navigator.onLine) upload.doubt();
 };
 

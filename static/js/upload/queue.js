@@ -37,9 +37,10 @@ export class Upload {
   #wake = () => {};
 
   // `hash(file)` gives the SHA-256, null when the file cannot be read, undefined when this browser cannot hash.
+  // `refusal(file)` gives the name of a reason not to send it, or null.
   // `changed()` is called after every change, `settled(item)` when a file has come to its end, for now.
-  constructor({ server, hash, changed = () => {}, settled = () => {}, wait = pause }) {
-    Object.assign(this, { server, hash, changed, settled, wait });
+  constructor({ server, hash, refusal = () => null, changed = () => {}, settled = () => {}, wait = pause }) {
+    Object.assign(this, { server, hash, refusal, changed, settled, wait });
   }
 
   get numbers() {
@@ -185,6 +186,11 @@ export class Upload {
     const end = performance.now() + BATCH.milliseconds;
     while (this.#unseen.length && batch.length < BATCH.files && performance.now() < end) {
       const item = this.#unseen.shift();
+      const refused = item.file && this.refusal(item.file);
+      if (refused) {
+        this.#move(item, "refused", refused);
+        continue;
+      }
       item.sha256 = await this.hash(item.file);
       if (item.state !== "waiting") continue;
       if (item.sha256) batch.push(item);
