@@ -164,6 +164,7 @@ def test_an_expired_login_pauses_and_signing_in_goes_on(site: Site, uploading: B
         here.choose(folder)
         here.wait_until_sent(5)
         page.get_by_role("button", name="Pause").click()
+        asks_before_leaving(page)
         here.end_all_sessions()
         page.get_by_role("button", name="Go on").click()
         expect(page.get_by_text("You have been signed out.")).to_be_visible(timeout=SLOW)
@@ -177,6 +178,15 @@ def test_an_expired_login_pauses_and_signing_in_goes_on(site: Site, uploading: B
         done = here.finished()
         assert (done["chosen"], done["sent"], done["failed"]) == (60, 60, 0)
         assert here.stored() == sums(folder)
+        # Nothing is unsent any more: leaving is not asked about, which would hang here.
+        page.close(run_before_unload=True)
+
+
+def asks_before_leaving(page: Page) -> None:
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
 
 
 def test_without_network_it_waits_and_what_failed_is_retried(site: Site, uploading: Browser, tmp_path: Path) -> None:

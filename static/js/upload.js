@@ -125,14 +125,13 @@ const tellPage = () => {
 
 // A phone that falls asleep sends nothing.
 
-let lock = null;
+let lock = null; // a promise while it is asked for and held; the browser takes it back when the page is left
 const stayAwake = async (wanted) => {
   if (wanted && !lock) {
-    lock = "asked";
-    lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
-    lock?.addEventListener("release", () => (lock = null));
+    lock = navigator.wakeLock?.request("screen").catch(() => null) ?? null;
+    (await lock)?.addEventListener("release", () => (lock = null));
   }
-  if (!wanted && lock?.release) await lock.release();
+  if (!wanted) (await lock)?.release();
 };
 
 const mostBytes = Number(form.dataset.mostBytes);
