@@ -1,7 +1,9 @@
 // The upload's queue against a server that breaks in every way it can, drawn by chance; run by test_upload_queue.py.
 import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
 import { isHidden, refusal, sizeRefusal } from "../static/js/upload/files.js";
 import { Trouble } from "../static/js/upload/server.js";
+import { Sha256 } from "../static/js/upload/sha256.js";
 import { STATES, Upload } from "../static/js/upload/queue.js";
 
 const random = (seed) => () => {
@@ -152,6 +154,19 @@ const tests = {
       upload.answer(choice);
       await finished(upload);
       assert.deepEqual([upload.numbers.sent, replacing, upload.numbers.refused], [sent, replaced, 3 - sent], choice);
+    }
+  },
+
+  "a sum of pieces is the sum of the whole"() {
+    const chance = random(7);
+    for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 4_000, 100_001]) {
+      const bytes = randomBytes(length);
+      const sha256 = new Sha256();
+      for (let at = 0, step; at < length; at += step) {
+        step = 1 + Math.floor(chance() * 300);
+        sha256.update(bytes.subarray(at, at + step));
+      }
+      assert.equal(sha256.hex(), createHash("sha256").update(bytes).digest("hex"), `${length} bytes`);
     }
   },
 

@@ -16,9 +16,8 @@ const reasons = find("reasons");
 
 // Hashing, in a worker of its own
 
-const canHash = Boolean(globalThis.crypto?.subtle); // not without https; then everything is sent
-const startWorker = () => new Worker(form.dataset.hash);
-let worker = canHash ? startWorker() : null;
+const startWorker = () => new Worker(form.dataset.hash, { type: "module" });
+let worker = startWorker();
 
 // One file at a time: the queue waits for each. A worker whose script did not come is started anew.
 const hash = (file) =>
@@ -137,7 +136,7 @@ const stayAwake = async (wanted) => {
 const mostBytes = Number(form.dataset.mostBytes);
 const upload = new Upload({
   server: new Server({ ...form.dataset, token: form.elements.csrfmiddlewaretoken.value }),
-  hash: canHash ? hash : () => undefined,
+  hash,
   refusal: (file) => sizeRefusal(file, mostBytes),
   changed: draw,
   settled: note,

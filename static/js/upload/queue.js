@@ -36,7 +36,7 @@ export class Upload {
   #waiting = []; // resolvers of those who wait until sending is allowed
   #wake = () => {};
 
-  // `hash(file)` gives the SHA-256, null when the file cannot be read, undefined when this browser cannot hash.
+  // `hash(file)` gives the SHA-256, null when the file cannot be read.
   // `refusal(file)` gives the name of a reason not to send it, or null.
   // `changed()` is called after every change, `settled(item)` when a file has come to its end, for now.
   constructor({ server, hash, refusal = () => null, changed = () => {}, settled = () => {}, wait = pause }) {
@@ -194,8 +194,7 @@ export class Upload {
       item.sha256 = await this.hash(item.file);
       if (item.state !== "waiting") continue;
       if (item.sha256) batch.push(item);
-      else if (item.sha256 === null) this.#move(item, "failed", "unreadable");
-      else this.#toSend.push(item);
+      else this.#move(item, "failed", "unreadable");
     }
     return batch;
   }
@@ -259,7 +258,7 @@ export class Upload {
   // An answer that never came may have been a yes: then it is not sent a second time.
   async #deliver(item) {
     const again = item.wasTried;
-    if (again && item.sha256 && (await this.server.look([item])).here.has(item.sha256)) return { state: "sent" };
+    if (again && (await this.server.look([item])).here.has(item.sha256)) return { state: "sent" };
     item.wasTried = true;
     const answer = await this.server.send(item, (part) => {
       item.part = part;
