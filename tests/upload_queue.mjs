@@ -170,13 +170,15 @@ const tests = {
     }
   },
 
-  "what is no photo is known by its name"() {
+  async "what is no photo is known by its name, and by its size"() {
     const kind = (name, type = "") => refusal({ name, type });
     for (const raw of ["a.CR2", "a.cr3", "a.NEF", "a.arw", "a.dng", "a.RAF", "a.orf", "a.rw2"]) assert.equal(kind(raw), "raw");
     for (const video of ["a.mp4", "a.MOV", "a.m4v"]) assert.equal(kind(video, "video/mp4"), "video");
     assert.equal(kind("a.tif", "image/tiff"), "picture");
     assert.deepEqual([kind("a.xmp"), kind("a.pdf", "application/pdf"), kind("a.gifv", "image/gif")], ["other", "other", "other"]);
-    assert.deepEqual([0, 11, 10].map((size) => sizeRefusal({ size }, 10)), ["empty", "large", null]);
+    const sized = (size, read = async () => null) => sizeRefusal({ size, arrayBuffer: read }, 10);
+    const gone = sized(0, () => Promise.reject(new Error("gone")));
+    assert.deepEqual(await Promise.all([sized(0), sized(11), sized(10), gone]), ["empty", "large", null, null]);
     for (const photo of ["a.JPG", "a.jpeg", "a.png", "a.webp", "a.heic", "a.HIF", "photo"]) assert.equal(kind(photo), null);
     assert.equal(kind("image", "image/jpeg"), null);
     for (const hidden of [".DS_Store", "a/._b.jpg", "a/Thumbs.db", "__MACOSX/a.jpg", ".git/a.jpg"]) assert.ok(isHidden(hidden));

@@ -16,18 +16,17 @@ const reasons = find("reasons");
 
 // Hashing, in a worker of its own
 
-const startWorker = () => new Worker(form.dataset.hash, { type: "module" });
-let worker = startWorker();
+let worker = null;
 
-// One file at a time: the queue waits for each. A worker whose script did not come is started anew.
+// One file at a time: the queue waits for each. A worker whose script did not come, as without network, is started anew.
 const hash = (file) =>
   new Promise((resolve) => {
+    worker ??= new Worker(form.dataset.hash, { type: "module" });
     worker.onmessage = ({ data }) => resolve(data);
-    worker.onerror = () =>
-      setTimeout(() => {
-        worker = startWorker();
-        hash(file).then(resolve);
-      }, WORKER_REST);
+    worker.onerror = () => {
+      worker = null;
+      setTimeout(() => hash(file).then(resolve), WORKER_REST);
+    };
     worker.postMessage(file);
   });
 

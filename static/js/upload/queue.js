@@ -186,7 +186,8 @@ export class Upload {
     const end = performance.now() + BATCH.milliseconds;
     while (this.#unseen.length && batch.length < BATCH.files && performance.now() < end) {
       const item = this.#unseen.shift();
-      const refused = item.file && this.refusal(item.file);
+      const refused = item.file && (await this.refusal(item.file));
+      if (item.state !== "waiting") continue;
       if (refused) {
         this.#move(item, "refused", refused);
         continue;
