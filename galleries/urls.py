@@ -14,6 +14,7 @@ from galleries.views import (
     photo,
     selfie,
     sharing,
+    upload,
 )
 
 urlpatterns = [
@@ -34,7 +35,7 @@ urlpatterns = [
     path("albums/<uuid:album_id>/face-search/", desk.album_face_search, name="album-face-search"),
     path("albums/<uuid:album_id>/progress/", album.album_progress, name="album-progress"),
     path("albums/<uuid:album_id>/problems/", album.album_problems, name="album-problems"),
-    path("albums/<uuid:album_id>/upload/", album.album_upload, name="album-upload"),
+    path("albums/<uuid:album_id>/upload/", upload.album_upload, name="album-upload"),
     path("albums/<uuid:album_id>/retry/", album.album_retry, name="album-retry"),
     path("albums/<uuid:album_id>/photos.json", album.album_listing, name="album-listing"),
     path("albums/<uuid:album_id>/change-photos/", chosen.album_photos_change, name="album-photos-change"),

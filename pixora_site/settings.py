@@ -257,7 +257,7 @@ STATIC_ROOT = PIXORA_DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static", ("photoswipe", BASE_DIR / "node_modules" / "photoswipe" / "dist")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "pixora_site.static_files.ModuleStorage"},
 }
 # Compressing each file twice, and the maps that only a bundle's author needs, took 30 s of every first start.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

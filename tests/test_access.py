@@ -118,7 +118,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "album-progress"): NOT_OFFERED,
     ("GET", "album-problems"): f"{OWNERS_PAGE} 200",
     ("POST", "album-problems"): NOT_OFFERED,
-    ("GET", "album-upload"): NOT_OFFERED,
+    ("GET", "album-upload"): f"{OWNERS_PAGE} 200",
     ("POST", "album-upload"): f"{OWNERS_PAGE} 302",
     ("GET", "album-retry"): NOT_OFFERED,
     ("POST", "album-retry"): f"{OWNERS_PAGE} 302",

@@ -127,10 +127,11 @@ def upload(page: Page, folder: Path) -> None:
     assert sent == {
         "chosen": files,
         "to send": 0,
+        "being sent": 0,
         "sent": files - 1,
         "here already": 0,
-        "no photo": 1,
-        "not sent": 0,
+        "left out": 1,
+        "failed": 0,
     }
     expect(page.locator("#progress")).to_contain_text("has been dealt with", timeout=SLOW)
     done = numbers(page, "#progress >")

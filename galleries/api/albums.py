@@ -1,6 +1,6 @@
 """/albums/: the photographer's albums, their uploads, progress, links and zips."""
 
-from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +38,16 @@ _MANY_FILES = {"type": "array", "items": {"type": "string", "format": "binary"},
 _UPLOAD = {
     "type": "object",
     "required": ["file"],
-    "properties": {"file": _MANY_FILES, "path": {"type": "array", "items": {"type": "string"}}},
+    "properties": {
+        "file": _MANY_FILES,
+        "path": {"type": "array", "items": {"type": "string"}},
+        "replaces": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The n-th is the id of the photo that the n-th file takes the place of, or empty. That "
+            "photo goes once the new one is ready. A file whose bytes the album has already replaces nothing.",
+        },
+    },
 }
 
 
@@ -104,8 +113,13 @@ class PhotoCheck(OwnerView):
         album = access.album_for(self.viewer, album_id)
         fields = PhotoCheckSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
-        missing, duplicate = photo_flow.missing_of(album, [file["sha256"] for file in fields.validated_data["files"]])
-        return Response({"missing": missing, "duplicate": duplicate})
+        files = fields.validated_data["files"]
+        missing, duplicate = photo_flow.missing_of(album, [file["sha256"] for file in files])
+        here = set(duplicate)
+        paths = {file["path"] or file["name"]: file["sha256"] for file in files if file["sha256"] not in here}
+        taken = photo_flow.namesakes(album, paths)
+        same_name = [{"path": path, "sha256": paths[path], "id": photo} for path, photo in taken.items()]
+        return Response({"missing": missing, "duplicate": duplicate, "same_name": same_name})
 
 
 class AlbumPhotos(OwnerView):
@@ -131,9 +145,10 @@ class AlbumPhotos(OwnerView):
         if not files or len(files) > FILES_AT_ONCE:
             raise ValidationError({"file": f"Send 1 to {FILES_AT_ONCE} files in fields named file."})
         folders = [_folder_of(path) for path in request.POST.getlist("path")]
+        replaced = [_id_or_none(text) for text in request.POST.getlist("replaces")]
         receptions = [
-            photo_flow.receive(album, file.name or "", folder, file.chunks())
-            for file, folder in zip(files, _padded(folders, len(files)), strict=False)
+            photo_flow.receive(album, file.name or "", folder or "", file.chunks(), replaces=photo)
+            for file, folder, photo in zip_longest(files, folders[: len(files)], replaced[: len(files)])
         ]
         return Response(ReceptionSerializer(receptions).data, status=status.HTTP_201_CREATED)
 
@@ -143,9 +158,11 @@ def _folder_of(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[0]
 
 
-def _padded(folders: list[str], length: int) -> Iterator[str]:
-    yield from folders[:length]
-    yield from [""] * (length - len(folders))
+def _id_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise ValidationError({"replaces": "The id of a photo, or nothing."}) from error
 
 
 def _known_state(state: str) -> str:

@@ -90,13 +90,25 @@ class PhotoCheckSerializer(serializers.Serializer[Any]):
         name = serializers.CharField(max_length=1000)
         size = serializers.IntegerField(min_value=0)
         sha256 = serializers.RegexField(r"^[0-9a-f]{64}$")
+        path = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
 
     files = serializers.ListField(child=File(), max_length=1000)
+
+
+class SameNameSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    sha256 = serializers.CharField()
+    id = serializers.UUIDField()
 
 
 class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
     missing = serializers.ListField(child=serializers.CharField())
     duplicate = serializers.ListField(child=serializers.CharField())
+    same_name = SameNameSerializer(
+        many=True,
+        help_text="Missing files whose name and folder a photo here has, with other bytes; `id` is that photo's. Sent "
+        "with `replaces`, they take its place.",
+    )
 
 
 class AcceptedSerializer(serializers.Serializer[Any]):

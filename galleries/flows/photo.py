@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from celery import shared_task
@@ -24,7 +25,7 @@ from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
 
-from . import selfie
+from . import replacement, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -51,8 +52,13 @@ class Reception:
     name: str
 
 
-def receive(album: Album, name: str, folder: str, chunks: Iterable[bytes]) -> Reception:
-    """Take in one file of an upload. `name` and `folder` may be anything; the file may be anything too."""
+def receive(
+    album: Album, name: str, folder: str, chunks: Iterable[bytes], *, replaces: UUID | None = None
+) -> Reception:
+    """Take in one file of an upload. `name` and `folder` may be anything; the file may be anything too.
+
+    The photo that it `replaces` goes once this one is ready, and not before; one that is not in the album is no error.
+    """
     facts: dict[str, Any] = {"name": images.clean_name(name), "folder": images.clean_folder(folder)}
     limit = settings.PIXORA_MAX_FILE_BYTES
     try:
@@ -68,7 +74,7 @@ def receive(album: Album, name: str, folder: str, chunks: Iterable[bytes]) -> Re
             header = images.inspect(received.path)
         except images.ImageRejected as rejected:
             return _refuse(album, rejected, **facts)
-        return _accept(album, header, received, known, **facts)
+        return _accept(album, header, received, known, replaces=replaces, **facts)
 
 
 def _accept(
@@ -142,6 +148,16 @@ def missing_of(album: Album, hashes: list[str]) -> tuple[list[str], list[str]]:
     """Split SHA-256 sums into those whose file the album still lacks and those it has."""
     stored = set(album.photos.filter(sha256__in=hashes).exclude(original_key="").values_list("sha256", flat=True))
     return [h for h in hashes if h not in stored], [h for h in hashes if h in stored]
+
+
+def namesakes(album: Album, paths: Iterable[str]) -> dict[str, UUID]:
+    """Of those paths, the ones whose name and folder a photo of the album has; of several the one that came last."""
+    parts = {path: path.replace("\\", "/").rpartition("/") for path in paths}
+    wanted = {path: (images.clean_folder(folder), images.clean_name(name)) for path, (folder, _, name) in parts.items()}
+    stored = album.photos.exclude(original_key="").filter(name__in={name for _, name in wanted.values()})
+    rows = stored.order_by("received_at").values_list("folder", "name", "pk")
+    there = {(folder, name): photo for folder, name, photo in rows}
+    return {path: there[place] for path, place in wanted.items() if place in there}
 
 
 def retry(photos: QuerySet[Photo]) -> int:
@@ -233,9 +249,12 @@ def _keep(photo: Photo, examined: Examined) -> None:
     storage.write(photo.thumb_key, examined.renditions.thumb)
     storage.write(photo.preview_key, examined.renditions.preview)
     with transaction.atomic():
+        replaced = _locked_with_replaced(photo)
         held = Photo.objects.held(photo).select_for_update().first()
         if held and examined.engine and held.wanted_engine:
             _replace_faces(photo, examined.engine, examined.faces)
+        if held and replaced:
+            _take_the_place_of(replaced, photo, examined.engine)
         if held:
             # Faces that came to be wanted while it was looked at are still to be found.
             _make_ready(photo, examined, still_wanted="" if examined.engine else held.wanted_engine)
@@ -243,6 +262,20 @@ def _keep(photo: Photo, examined: Examined) -> None:
         storage.delete(photo.stored_keys())
     elif examined.engine:
         selfie.announce(photo.album_id, examined.engine)
+
+
+def _locked_with_replaced(photo: Photo) -> Photo | None:
+    """The photo that gives way to this one, if it is still there; both locked, and the album before them."""
+    if photo.replaces is None or not Album.objects.locked().filter(pk=photo.album_id).first():
+        return None
+    both = Photo.objects.select_for_update().filter(album=photo.album_id, pk__in=[photo.pk, photo.replaces])
+    return {each.pk: each for each in both.order_by("pk")}.get(photo.replaces)
+
+
+def _take_the_place_of(replaced: Photo, photo: Photo, engine: str) -> None:
+    """In the transaction that makes the new one ready, so that at every moment one of the two is there."""
+    replacement.take_over(replaced, photo, engine)
+    delete([replaced])
 
 
 def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
@@ -255,6 +288,7 @@ def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
         attempts=0,
         strikes=0,
         wanted_engine=still_wanted,
+        replaces=None,
         colour=examined.renditions.colour,
         preview_size=len(preview),
         preview_crc32=zlib.crc32(preview),

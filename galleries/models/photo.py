@@ -101,6 +101,8 @@ class Photo(Leased):
     taken_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(auto_now_add=True)
     hidden = models.BooleanField(default=False)
+    # The photo whose place it takes once it is ready. No foreign key: deleting the one shall not lock the other.
+    replaces = models.UUIDField(null=True, editable=False)
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     code = models.CharField(max_length=40, blank=True, default="")

@@ -1,6 +1,5 @@
 """One album on the photographer's desk: upload, numbers that add up, reasons, and the photos."""
 
-from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
@@ -51,7 +49,11 @@ def album(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
 def _desk(album: Album) -> dict[str, Any]:
     """A form takes a millisecond to draw: not where nobody is to see it."""
     basis = {"legal_basis": album.legal_bases.first()} if album.face_search else {"basis": FaceSearchForm()}
-    return basis | {"links": album.links.all(), "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000}
+    return basis | {
+        "links": album.links.all(),
+        "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
+        "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
+    }
 
 
 def _grid(album: Album, tally: dict[str, int], choice: Choice, after: str) -> dict[str, Any]:
@@ -137,21 +139,6 @@ def album_problems(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     if request.htmx:
         return render(request, "album/problems.html", _problems(album, tally))
     return render(request, "album/problems_page.html", _problems(album, tally, _PROBLEMS_A_PAGE))
-
-
-@require_POST
-@owners_page
-def album_upload(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    """Upload without JavaScript; with it, the page sends files to the API one by one."""
-    album = access.album_for(viewer, album_id)
-    receptions = [photo_flow.receive(album, f.name or "", "", f.chunks()) for f in request.FILES.getlist("file")]
-    if not receptions:
-        messages.warning(request, _("Choose some photos first."))
-        return redirect("album", album.pk)
-    outcomes = Counter(str(reception.outcome) for reception in receptions)
-    text = _("Received: %(accepted)s. Here already: %(duplicate)s. Could not be used: %(rejected)s.")
-    messages.info(request, text % {str(each): outcomes[each] for each in photo_flow.Outcome})
-    return redirect("album", album.pk)
 
 
 @require_POST
