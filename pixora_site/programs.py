@@ -9,6 +9,8 @@ from . import env, redis_server
 from .supervisor import Program
 
 _WEB_THREADS = 16
+# A page is mostly Python, which keeps to one core a process. More than two would take memory from the engine.
+_WEB_WORKERS = min(2, os.cpu_count() or 1)
 # A zip holds a thread for as long as a phone takes; the few beyond the cap say at once that it is full.
 _DOWNLOAD_THREADS, _ZIP_STREAMS = 64, 60
 # Pages come before a guest's search, and that before an album of thousands.
@@ -43,8 +45,14 @@ def programs(host: str, port: int, downloads_port: int) -> list[Program]:
     """All of NAMES, behind a Redis of our own if REDIS_URL names none."""
     return [
         *([] if env.text("REDIS_URL") else [_redis()]),
-        _gunicorn("web", host, port, _WEB_THREADS, {}),
-        _gunicorn("downloads", host, downloads_port, _DOWNLOAD_THREADS, {"PIXORA_ZIP_STREAMS": str(_ZIP_STREAMS)}),
+        _gunicorn("web", host, port, _WEB_THREADS, {"WEB_CONCURRENCY": str(_WEB_WORKERS)}),
+        _gunicorn(
+            "downloads",
+            host,
+            downloads_port,
+            _DOWNLOAD_THREADS,
+            {"PIXORA_ZIP_STREAMS": str(_ZIP_STREAMS), "WEB_CONCURRENCY": "1"},
+        ),
         _worker("selfie", _SOON, "--pool=prefork", "--concurrency=1"),
         _worker("ingest", _LATER, "--pool=prefork", f"--concurrency={settings.PIXORA_WORKERS}"),
         _worker("upkeep", _SOON, "--pool=solo"),
