@@ -179,7 +179,7 @@ class SelfieForm(forms.Form):
     )
     consent = forms.BooleanField(error_messages={"required": _("We search only after you have agreed to it.")})
     keep_me_posted = forms.BooleanField(required=False)
-    email = forms.EmailField(required=False, error_messages={"invalid": _("This is no e-mail address.")})
+    email = forms.EmailField(required=False, error_messages={"invalid": _("This is not an e-mail address.")})
 
 
 class EmailForm(forms.Form):

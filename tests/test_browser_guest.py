@@ -113,7 +113,7 @@ def test_a_refused_camera_is_told_and_the_gallery_stays(event: Event, cameras: t
         page.goto(event.address)
         page.get_by_label("I agree").check()
         page.get_by_role("button", name="Open the camera").click()
-        expect(page.get_by_text("The browser keeps the camera shut")).to_be_visible()
+        expect(page.get_by_text("The browser does not allow the camera")).to_be_visible()
         page.locator("input[type=file]").last.set_input_files(
             {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": pictures.selfie_jpeg()}
         )

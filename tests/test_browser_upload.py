@@ -197,7 +197,7 @@ def test_without_network_it_waits_and_what_failed_is_retried(site: Site, uploadi
         here = desk(page, site)
         page.context.set_offline(True)
         here.choose(folder)
-        expect(page.get_by_text("No connection at the moment.")).to_be_visible(timeout=SLOW)
+        expect(page.get_by_text("The upload goes on by itself")).to_be_visible(timeout=SLOW)
         lost.unlink()
         page.context.set_offline(False)
         expect(page.get_by_text("some files did not arrive")).to_be_visible(timeout=SLOW)

@@ -70,7 +70,7 @@ def test_the_page_looks_often_while_guests_search_and_seldom_when_all_is_quiet(
     searched(link, [], state="queued")
     page = desk.get(path)
     assert "every 2s" in page.content.decode()
-    assert "searches today 2 being searched 1" in text_of(page)
+    assert "searches today 2 searching now 1" in text_of(page)
 
 
 def test_the_desk_names_no_guest_and_shows_no_face(owner: User, searchable: Album, link: Link) -> None:

@@ -55,7 +55,7 @@ def confirm(browser: Client) -> str:
     (asked,) = deliver()
     (choice,) = links_in(asked)
     assert "Yes, tell me" in text_of(browser.get(choice))
-    assert "We tell you" in text_of(browser.post(choice, {"step": "confirm"}))
+    assert "We will tell you" in text_of(browser.post(choice, {"step": "confirm"}))
     return choice
 
 
@@ -153,7 +153,7 @@ def test_an_address_given_on_the_result_page_replaces_the_one_before(guest: Clie
     path = reverse("selfie-mail", args=[selfie.pk])
     assert guest.post(path, {"email": "no address"}).status_code == 400
     answer = guest.post(path, {"email": "new@example.org"}, follow=True)
-    assert "We have sent you a mail" in text_of(answer)
+    assert "We have sent you an e-mail" in text_of(answer)
     assert Client().get(choice).status_code == 404, "the link of the former address"
     assert deliver() == [], "a search asks at most once in five minutes, whomever"
     rested()
@@ -173,9 +173,9 @@ def test_no_address_is_taken_without_the_wish_or_where_no_mail_is_sent(
     searchable: Album, link: Link, settings: Any
 ) -> None:
     path, said = reverse("guest-link", args=[link.token]), {"step": "selfie", "consent": "on", "email": ADDRESS}
-    assert "By mail too" in text_of(Client().get(path))
+    assert "By e-mail too" in text_of(Client().get(path))
     Client().post(path, said | {"selfie": selfie_file()})
     settings.PIXORA_MAILS_GUESTS = False
-    assert "By mail too" not in text_of(Client().get(path))
+    assert "By e-mail too" not in text_of(Client().get(path))
     Client().post(path, said | {"selfie": selfie_file(), "keep_me_posted": "on"})
     assert list(Selfie.objects.values_list("email", flat=True)) == ["", ""]

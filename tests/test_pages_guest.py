@@ -137,19 +137,19 @@ def test_a_no_counts_in_all_their_searches_of_the_album_until_it_is_taken_back(f
     feedback = reverse("selfie-feedback", args=[later.pk])
     other = reverse("selfie", args=[found.selfie.pk])
     answer = browser.post(feedback, {"photo": photo.pk, "verdict": "not_me"}, follow=True)
-    assert "a.jpg is taken away" in text_of(answer)
+    assert "a.jpg is no longer one of your photos" in text_of(answer)
     assert "No photos of you yet" in text_of(browser.get(other))
     assert browser.get(reverse("api:photo-thumb", args=[photo.pk])).status_code == 404
     assert browser.post(feedback, {"photo": photo.pk}).status_code == 400
     answer = browser.post(feedback, {"photo": photo.pk, "verdict": ""}, follow=True)
-    assert "taken away" not in text_of(answer)
+    assert "no longer one of your photos" not in text_of(answer)
     assert "1 photo of you" in text_of(browser.get(other))
 
 
 def test_a_selfie_before_the_first_photo_is_told_that_they_are_still_to_come(searchable: Album, link: Link) -> None:
     waiting, once = search(link, keep_me_posted="true"), search(link)
     page = browser_with(waiting).get(reverse("selfie", args=[waiting.selfie.pk]))
-    assert "None yet. We will add them" in text_of(page)
+    assert "The photos are still to come" in text_of(page)
     assert "Tell me when new photos of me arrive" in text_of(
         browser_with(once).get(reverse("selfie", args=[once.selfie.pk]))
     )

@@ -12,7 +12,9 @@ def lend(selfie: Selfie) -> str:
     """A token that opens the search on another device until the search ends. The one before ends at once."""
     Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
     if selfie.guest.user_id:
-        raise Refusal("kept_with_account", "This is kept with an account. Sign in on the other device.", status=403)
+        raise Refusal(
+            "kept_with_account", "These photos are kept with an account. Sign in on the other device.", status=403
+        )
     return ReturnLink.make(selfie)
 
 

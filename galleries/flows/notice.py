@@ -46,7 +46,7 @@ def is_offered() -> bool:
 def subscribe(selfie: Selfie, email: str) -> None:
     """Tell this address of later photos, once its owner agrees."""
     if not (is_offered() and selfie.keep_me_posted):
-        raise Refusal("mail_off", "This search sends no mail.", status=403)
+        raise Refusal("mail_off", "This search sends no e-mails.", status=403)
     fresh: dict[str, Any] = {"email": email, "email_confirmed_at": None, "email_told_at": None}
     Selfie.objects.filter(pk=selfie.pk).update(**fresh)
     ring(work)
@@ -102,7 +102,7 @@ def _tell(selfie: Selfie) -> None:
 
 
 def _ask(selfie: Selfie) -> dict[str, Any]:
-    subject = _("Shall we tell you of new photos? %(album)s") % {"album": selfie.album.title}
+    subject = _("Shall we tell you about new photos? %(album)s") % {"album": selfie.album.title}
     _mail(selfie, "ask", subject)
     return {"email_told_at": Now()}
 

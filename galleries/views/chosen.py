@@ -51,16 +51,18 @@ def _own(viewer: Viewer, album: Album, form: PhotosForm) -> Any:
 def _make_cover(request: Request, album: Album, photos: Any) -> None:
     photo = in_order(photos.filter(state=Photo.State.READY)).first()
     if photo is None:
-        messages.warning(request, _("A cover is to be a photo that is ready."))
+        messages.warning(request, _("Only a photo that is ready can be the cover."))
         return
     album_flow.choose_cover(album, photo)
-    messages.success(request, _("“%(name)s” is the cover of this album now.") % {"name": photo.name})
+    messages.success(request, _("“%(name)s” is now the cover of this album.") % {"name": photo.name})
 
 
 def _said_of_hiding(count: int, *, hidden: bool) -> str:
     if hidden:
-        return ngettext("%(n)s photo is hidden now.", "%(n)s photos are hidden now.", count) % {"n": count}
-    return ngettext("Guests may see %(n)s photo now.", "Guests may see %(n)s photos now.", count) % {"n": count}
+        words = ngettext("%(n)s photo is hidden now.", "%(n)s photos are hidden now.", count)
+    else:
+        words = ngettext("%(n)s photo is shown to guests now.", "%(n)s photos are shown to guests now.", count)
+    return words % {"n": count}
 
 
 def _grid_at(request: Request, album: Album, photo_id: UUID | None = None) -> str:

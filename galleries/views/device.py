@@ -30,10 +30,10 @@ def selfie_devices(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRes
         return _devices(request, selfie, address)
     if step == "end":
         device_flow.end(selfie)
-        messages.success(request, _("The address leads nowhere any more."))
+        messages.success(request, _("The return address no longer works."))
     if step == "others":
         device_flow.forget_others(selfie, access.guest_key_of(request))
-        messages.success(request, _("Your other devices have forgotten you."))
+        messages.success(request, _("Your photos are now open on this device only."))
     return redirect("selfie-devices", selfie.pk) if step else _devices(request, selfie)
 
 
@@ -52,7 +52,8 @@ def _devices(request: Request, selfie: Selfie, address: str = "") -> HttpRespons
 def _leave(request: Request, selfie: Selfie) -> HttpResponseBase:
     token = selfie.link.token
     device_flow.forget(access.guest_key_of(request))
-    messages.success(request, _("This device has forgotten you. Your return address still leads to your photos."))
+    words = _("This device has forgotten you. If you made a return address, it still leads to your photos.")
+    messages.success(request, words)
     response = redirect("guest-link", token)
     access.forget_guest(response)
     return response

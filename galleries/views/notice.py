@@ -24,9 +24,10 @@ def selfie_mail(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRespon
     selfie = access.selfie_for(viewer, selfie_id)
     form = EmailForm(request.POST)
     if not form.is_valid():
-        raise Refusal("invalid", _("This is no e-mail address."))
+        raise Refusal("invalid", _("This is not an e-mail address."))
     notice_flow.subscribe(selfie, form.cleaned_data["email"])
-    messages.success(request, _("We have sent you a mail. Follow the link in it, and we tell you of new photos."))
+    words = _("We have sent you an e-mail. Open the link in it, and we will tell you about new photos.")
+    messages.success(request, words)
     return redirect("selfie", selfie.pk)
 
 
