@@ -86,5 +86,5 @@ def test_an_album_without_face_search_says_nothing_of_guests(owner: User, album:
     desk, path = browser_of(owner), reverse("album-progress", args=[album.pk])
     assert "Right now" not in text_of(desk.get(path))
     many_photos(album, 1)
-    assert "photos in the last 10 min 1" in text_of(desk.get(path))
+    assert "photos, last 10 min 1" in text_of(desk.get(path))
     assert "Guests" not in text_of(desk.get(path))
