@@ -74,6 +74,11 @@ def test_words_are_found_wherever_they_may_stand() -> None:
     assert in_python | in_templates <= found
 
 
+def test_no_module_calls_gettext_by_a_name_under_which_its_words_are_not_found() -> None:
+    code = "\n".join(path.read_text() for path in (Path(settings.BASE_DIR) / "galleries").rglob("*.py"))
+    assert set(re.findall(r"\bimport n?gettext\w* as (\w+)", code)) == {"_"}
+
+
 class _Text(HTMLParser):
     """What somebody reads of a template, or hears: text and the attributes that are read aloud."""
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
@@ -32,10 +32,10 @@ _TEMPLATES = {
     Selfie.State.EXPIRED: "selfie/expired.html",
 }
 _TITLES = {
-    "no_face": _lazy("We see no face"),
-    "several_faces": _lazy("Only you, please"),
-    "face_too_small": _lazy("Come closer"),
-    "face_blurred": _lazy("Hold still"),
+    "no_face": gettext_lazy("We see no face"),
+    "several_faces": gettext_lazy("Only you, please"),
+    "face_too_small": gettext_lazy("Come closer"),
+    "face_blurred": gettext_lazy("Hold still"),
 }
 
 
