@@ -169,6 +169,8 @@ export const openViewer = async (items, index) => {
   });
   pswp.init();
   pswp.element.setAttribute("aria-label", words.label);
+  // PhotoSwipe's own words for screen readers are English whatever the page is.
+  for (const each of pswp.element.querySelectorAll("[aria-roledescription]")) each.removeAttribute("aria-roledescription");
   history.pushState({ viewer: true }, "", items[index].page);
   shown = pswp;
 };
