@@ -160,3 +160,21 @@ def test_after_seven_days_it_goes_by_itself(album: Album, owner: User) -> None:
     upkeep.sweep()
     assert Album.objects.get() == fresh
     assert not storage.exists(photo.original_key)
+
+
+def test_one_that_was_had_back_at_the_last_moment_stays(album: Album) -> None:
+    photo = ready_photo(album)
+    album_flow.delete(album)
+    overdue = Album.objects.get(pk=album.pk)
+    album_flow.restore(album)
+    album_flow.delete_for_good(overdue)
+    assert Album.objects.get() == album
+    assert storage.exists(photo.original_key)
+
+
+def test_two_who_delete_it_for_good_at_once_delete_it_once(album: Album) -> None:
+    album_flow.delete(album)
+    again = Album.objects.get(pk=album.pk)
+    album_flow.delete_for_good(album)
+    album_flow.delete_for_good(again)
+    assert not Album.objects.exists()

@@ -100,9 +100,14 @@ def _want_faces(album: Album) -> None:
 
 @transaction.atomic
 def delete_for_good(album: Album) -> None:
-    """Delete the album, its photos, faces, links, searches and zips, and every stored file of it."""
+    """Delete the album, its photos, faces, links, searches and zips, and every stored file of it.
+
+    A deleted one that its owner has had back in the meantime stays.
+    """
     # Locked first: what workers are just committing is then there to be deleted with it.
-    locked = Album.objects.locked().get(pk=album.pk)
+    locked = Album.objects.locked().filter(pk=album.pk).first()
+    if locked is None or (album.deleted_at and not locked.deleted_at):
+        return
     searches = list(locked.selfies.select_for_update().order_by("pk"))
     photos = list(locked.photos.select_for_update().order_by("pk"))
     Erasure.order(key for each in photos for key in each.stored_keys())
