@@ -1,11 +1,13 @@
 """Two at once: owners, guests and workers at the same rows. Each test stops one of them in the middle of its work."""
 
 import threading
+import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from galleries import storage
@@ -13,12 +15,13 @@ from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
+from galleries.flows import reindex, upkeep, visit
 from galleries.flows import selfie as selfie_flow
-from galleries.flows import upkeep, visit
-from galleries.models import Album, EmbeddingBlock, Face, Guest, Link, Match, Photo, Selfie, User, Visit
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Guest, Link, Match, Photo, Selfie, User, Visit
 from galleries.models.lease import from_now
 from tests import pictures
 from tests.conftest import add, ready_photo, search, work_off
+from tests.pages import many_photos
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BASIS: dict[str, Any] = {"basis": "contract", "attested": True}
@@ -292,3 +295,94 @@ def test_one_guest_entering_many_times_at_once_is_one_use(album: Album) -> None:
     assert in_threads(4, lambda: visit.enter(link, Viewer(guest=guest))) == []
     link.refresh_from_db()
     assert (link.uses, Visit.objects.count()) == (1, 1)
+
+
+def beginning_at(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, work: Callable[[], object]) -> list[Any]:
+    """Let `work` begin in another thread as soon as this one calls place.name, which goes on once the other waits for
+    a lock or is through. Returns the thread, to be joined, and what it raised.
+    """
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 (handed to the test)
+            errors.append(error)
+        finally:
+            connection.close()
+
+    thread, called = threading.Thread(target=run), getattr(place, name)
+
+    def held_up(*args: Any, **kwargs: Any) -> Any:
+        if thread.ident is None:
+            thread.start()
+            while thread.is_alive() and not somebody_waits():
+                time.sleep(0.01)
+        return called(*args, **kwargs)
+
+    monkeypatch.setattr(place, name, held_up)
+    return [thread, errors]
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
+def switch_off(album: Album) -> None:
+    album_flow.switch_face_search(album, False)
+
+
+@pytest.mark.parametrize("ended", [switch_off, album_flow.delete, album_flow.delete_for_good, reindex._switch])
+def test_a_search_finishes_while_its_album_changes_as_a_whole(
+    searchable: Album, link: Link, monkeypatch: pytest.MonkeyPatch, ended: Callable[[Album], None]
+) -> None:
+    if connection.vendor == "sqlite":
+        return
+    ready_photo(searchable)
+    searchable.next_engine = searchable.engine
+    selfie = claimed_selfie(link, keep_me_posted="true")
+    found = selfie_flow._find(selfie)
+    Selfie.objects.update(vectors=b"")
+    change = transaction.atomic(lambda: ended(searchable))
+    thread, errors = beginning_at(monkeypatch, selfie_flow, "_replace_matches", change)
+    selfie_flow._finish(selfie, found)
+    thread.join()
+    assert errors == []
+
+
+@pytest.mark.parametrize("ended", [switch_off, album_flow.delete, album_flow.delete_for_good])
+def test_the_cover_is_deleted_while_its_album_changes_as_a_whole(
+    searchable: Album, monkeypatch: pytest.MonkeyPatch, ended: Callable[[Album], None]
+) -> None:
+    if connection.vendor == "sqlite":
+        return
+    photo = ready_photo(searchable)
+    album_flow.choose_cover(searchable, photo)
+    thread, errors = beginning_at(monkeypatch, Erasure, "order", lambda: ended(searchable))
+    photo_flow.delete([photo])
+    thread.join()
+    assert errors == []
+
+
+def test_photos_are_hidden_in_the_order_in_which_others_lock_them(album: Album) -> None:
+    if connection.vendor == "sqlite":
+        return
+    many_photos(album, 300)
+
+    def lock() -> None:
+        with transaction.atomic():
+            list(Photo.objects.select_for_update().filter(album=album).order_by("pk"))
+
+    for _ in range(10):
+        works = [lock, lock, lambda: photo_flow.hide_all(album.photos.all(), hidden=True)]
+        assert in_threads(3, lambda works=works: works.pop()()) == []
+
+
+def test_a_photo_that_was_just_deleted_becomes_no_cover(album: Album) -> None:
+    photo = ready_photo(album)
+    photo_flow.delete([Photo.objects.get(pk=photo.pk)])
+    with pytest.raises(Refusal) as refused:
+        album_flow.choose_cover(album, photo)
+    assert refused.value.status == 410

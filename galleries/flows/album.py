@@ -31,7 +31,12 @@ def describe(album: Album, **facts: Any) -> None:
     album.save(update_fields=list(facts))
 
 
+@transaction.atomic
 def choose_cover(album: Album, photo: Photo) -> None:
+    # Locked as whoever deletes the photo locks it.
+    Album.objects.locked().get(pk=album.pk)
+    if not Photo.objects.filter(pk=photo.pk).exists():
+        raise Refusal("gone", "These photos have been deleted already.", status=410)
     album.cover = photo
     album.save(update_fields=["cover"])
 
@@ -62,10 +67,11 @@ def switch_face_search(
 
 
 def forget_faces(album: Album) -> None:
+    # Searches before photos, as a search that is just being finished locks them.
+    selfie.end(Selfie.objects.filter(album=album))
     album.photos.update(wanted_engine="", face_count=0)
     Face.objects.filter(photo__album=album).delete()
     EmbeddingBlock.objects.filter(album=album).delete()
-    selfie.end(Selfie.objects.filter(album=album))
 
 
 @transaction.atomic
@@ -73,7 +79,6 @@ def delete(album: Album) -> None:
     """Take the album out of everybody's sight. Faces, searches and zips go at once; the photos can be had back."""
     locked = Album.objects.locked().get(pk=album.pk)
     forget_faces(locked)
-    Erasure.order(search.scratch_key for search in locked.selfies.all())
     locked.selfies.all().delete()
     locked.archives.all().delete()
     locked.deleted_at, locked.next_engine = timezone.now(), ""

@@ -175,6 +175,9 @@ def retry(photos: QuerySet[Photo]) -> int:
 @transaction.atomic
 def delete(photos: Iterable[Photo]) -> None:
     """Delete photos with their faces, vectors and files. A worker at one of them finds its lease gone."""
+    photos = list(photos)
+    # Albums before their photos: one of them may be the cover.
+    list(Album.objects.locked().filter(pk__in={photo.album_id for photo in photos}).order_by("pk").values_list("pk"))
     # Locked first: what a worker is just committing is then there to be deleted with them.
     doomed = list(Photo.objects.select_for_update().filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
     Erasure.order(key for photo in doomed for key in photo.stored_keys())
@@ -187,8 +190,11 @@ def hide(photo: Photo, *, hidden: bool) -> None:
     photo.save(update_fields=["hidden"])
 
 
+@transaction.atomic
 def hide_all(photos: QuerySet[Photo], *, hidden: bool) -> int:
     """The same for many; returns how many there are."""
+    # In the order in which everybody locks photos; an UPDATE has one of its own.
+    list(photos.select_for_update(of=["self"]).order_by("pk").values_list("pk"))
     return photos.update(hidden=hidden)
 
 

@@ -71,9 +71,10 @@ def forget_old(album: Album) -> None:
 def _switch(album: Album) -> None:
     album.engine, album.next_engine = album.next_engine, ""
     album.save(update_fields=["engine", "next_engine"])
+    searches = list(Selfie.objects.filter(album=album, vectors__isnull=False).select_for_update().order_by("pk"))
     blocks = EmbeddingBlock.objects.filter(photo=OuterRef("pk"), engine=album.engine)
     album.photos.exclude(state__in=_HOPELESS).update(face_count=Coalesce(Subquery(blocks.values("count")[:1]), 0))
-    for watching in Selfie.objects.filter(album=album, vectors__isnull=False).select_for_update().order_by("pk"):
+    for watching in searches:
         _carry_over(watching, album.engine)
     ring(selfie.work)
 
