@@ -12,7 +12,7 @@ from django.utils import timezone
 from galleries.flows import device
 from galleries.models import Album, GuestKey, Link, ReturnLink, Selfie, User
 from pixora_site.masking import mask
-from tests.conftest import Found, ready_photo, search
+from tests.conftest import Found, browser_of, ready_photo, search
 from tests.pages import browser_with, text_of
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +111,15 @@ def test_what_is_kept_with_an_account_is_reached_by_signing_in_alone(found: Foun
     devices = reverse("selfie-devices", args=[found.selfie.pk])
     assert "Sign in on the other device" in text_of(browser.get(devices))
     assert browser.post(devices, {"step": "make"}).status_code == 403
+
+
+def test_a_lent_address_gives_the_guest_to_no_account_of_whoever_opens_it(found: Found, other_owner: User) -> None:
+    address, helper, phone = lent_address(found), browser_of(other_owner), browser_with(found)
+    assert "1 photo of you" in text_of(helper.post(address, follow=True))
+    assert phone.get(gallery(found)).status_code == 200, "the guest's own device is not shut out"
+    phone.force_login(User.objects.create_user("gina@example.org"))
+    assert phone.get(gallery(found)).status_code == 200
+    assert helper.get(gallery(found)).status_code == 404, "an account of their own keeps it"
 
 
 def test_forgetting_no_key_forgets_nobody(found: Found) -> None:

@@ -8,6 +8,7 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Erasure, Guest, Link, Photo, Visit
+from galleries.models.sharing import digest
 
 
 @transaction.atomic
@@ -40,10 +41,15 @@ def note_original(viewer: Viewer, photo: Photo) -> None:
         link.count("original_count")
 
 
-def keep_with_account(viewer: Viewer) -> None:
-    """A guest of this browser who signs in keeps their galleries: from now on they are reached by the account alone."""
+def keep_with_account(viewer: Viewer, key: str) -> None:
+    """A guest of this browser who signs in keeps their galleries: from now on they are reached by the account alone.
+
+    Not where the browser came by a return link, which whoever it was lent to opens: the first device would be shut out.
+    """
     if viewer.user and viewer.guest and viewer.guest_by_cookie and viewer.guest.user_id is None:
-        Guest.objects.filter(pk=viewer.guest.pk, user=None).update(user=viewer.user)
+        first = viewer.guest.keys.order_by("pk").values_list("key_hash", flat=True).first()
+        if first == digest(key):
+            Guest.objects.filter(pk=viewer.guest.pk, user=None).update(user=viewer.user)
 
 
 @transaction.atomic

@@ -97,7 +97,7 @@ def whole_number(request: HttpRequest, name: str) -> int:
 
 def _viewer(request: HttpRequest) -> Viewer:
     viewer = access.viewer_of(request)
-    visit.keep_with_account(viewer)
+    visit.keep_with_account(viewer, access.guest_key_of(request))
     return viewer
 
 
