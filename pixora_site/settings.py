@@ -186,6 +186,8 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
 
+# Without it a mail server that says nothing would hold a worker until Celery kills it; an EMAIL_URL may say another.
+EMAIL_TIMEOUT = 20
 if env.text("EMAIL_URL"):
     vars().update(env.email("EMAIL_URL"))
     ACCOUNT_EMAIL_VERIFICATION = "mandatory"
