@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings as live
-from django.db import connection
+from django.core import mail
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from galleries import storage
-from galleries.flows import doorbell, upkeep
+from galleries.flows import doorbell, notice, upkeep
 from galleries.flows import photo as photo_flow
-from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo, User
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Photo, Selfie, User
 from galleries.models.lease import from_now
 from tests import pictures, services
 from tests.conftest import add, ready_photo, search, work_off
+from tests.test_races import beginning_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -248,3 +250,19 @@ def test_one_broken_duty_holds_up_no_other(searchable: Album, link: Any) -> None
     found.selfie.refresh_from_db()
     assert found.selfie.state == "expired"
     assert Erasure.objects.count() == 1
+
+
+def test_two_workers_at_once_send_one_mail(
+    searchable: Album, link: Link, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    if connection.vendor == "sqlite":
+        return
+    settings.PIXORA_PUBLIC_URL = "https://photos.example.org"
+    search(link, keep_me_posted="true")
+    Selfie.objects.update(email="gina@example.org")
+    thread, errors = beginning_at(monkeypatch, notice, "_tell", notice.work)
+    with transaction.atomic():
+        notice.work()
+    thread.join()
+    assert errors == []
+    assert len(mail.outbox) == 1

@@ -43,8 +43,11 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         shown = Q(photo__state=Photo.State.READY, photo__hidden=False, found_at__gt=OuterRef("email_told_at"))
         fresh = Match.objects.filter(shown, CERTAIN, selfie=OuterRef("pk"))
         news = Q(email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
-        rested = Q(email_rest_until__isnull=True) | Q(email_rest_until__lt=Now())
-        return self.granting().filter(news, rested, state=Selfie.State.DONE, email__gt="")
+        return self.granting().rested().filter(news, state=Selfie.State.DONE, email__gt="")
+
+    def rested(self) -> Self:
+        """Those that were sent no mail lately."""
+        return self.filter(Q(email_rest_until__isnull=True) | Q(email_rest_until__lt=Now()))
 
 
 class Selfie(Leased):
