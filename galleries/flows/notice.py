@@ -45,10 +45,12 @@ def is_offered() -> bool:
 
 def subscribe(selfie: Selfie, email: str) -> None:
     """Tell this address of later photos, once its owner agrees."""
-    if not (is_offered() and selfie.keep_me_posted):
-        raise Refusal("mail_off", "This search sends no e-mails.", status=403)
     fresh: dict[str, Any] = {"email": email, "email_confirmed_at": None, "email_told_at": None}
-    Selfie.objects.filter(pk=selfie.pk).update(**fresh)
+    over = [Selfie.State.FAILED, Selfie.State.EXPIRED]
+    wished = Selfie.objects.granting().filter(pk=selfie.pk, keep_me_posted=True).exclude(state__in=over)
+    # What has ended has erased its address, and nobody would erase another.
+    if not (is_offered() and wished.update(**fresh)):
+        raise Refusal("mail_off", "This search sends no e-mails.", status=403)
     ring(work)
 
 
