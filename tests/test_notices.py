@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from galleries.flows import notice, upkeep
+from galleries.flows import photo as photo_flow
 from galleries.models import Album, Link, Photo, Selfie
 from tests import pictures
 from tests.conftest import ready_photo, work_off
@@ -138,6 +139,58 @@ def test_an_address_that_the_mail_server_refuses_is_forgotten(guest: Client, mon
     monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
     notice.work()
     assert Selfie.objects.get().email == ""
+
+
+def test_an_address_that_is_put_off_is_kept_and_never_logged(
+    guest: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    troubles = [
+        smtplib.SMTPRecipientsRefused({ADDRESS: (450, b"greylisted: " + ADDRESS.encode())}),
+        smtplib.SMTPDataError(451, b"not now, " + ADDRESS.encode()),
+    ]
+
+    def put_off(*_: Any) -> None:
+        raise troubles.pop()
+
+    with monkeypatch.context() as busy:
+        busy.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", put_off)
+        for _ in range(2):
+            notice.work()
+            rested()
+    assert not troubles
+    assert ADDRESS not in caplog.text
+    assert [asked.to for asked in deliver()] == [[ADDRESS]]
+
+
+def test_a_photo_hidden_at_the_last_moment_is_not_told_of(
+    guest: Client, searchable: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm(guest)
+    rested()
+    photo, tell = later_photo(searchable, 60), notice._tell
+
+    def hide_first(selfie: Selfie) -> None:
+        photo_flow.hide(photo, hidden=True)
+        tell(selfie)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(notice, "_tell", hide_first)
+        assert deliver() == []
+    photo_flow.hide(photo, hidden=False)
+    rested()
+    assert [told.subject for told in deliver()] == ["1 new photo of you: Summer party"], "it is not asked once more"
+
+
+def test_a_search_that_is_over_takes_no_address(guest: Client) -> None:
+    selfie = Selfie.objects.get()
+    Selfie.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    upkeep.end_selfies()
+    assert guest.post(reverse("selfie-mail", args=[selfie.pk]), {"email": ADDRESS}).status_code == 403
+    assert Selfie.objects.get().email == ""
+
+
+def test_a_mail_server_that_says_nothing_holds_nobody_up_for_long(settings: Any) -> None:
+    assert settings.EMAIL_TIMEOUT < settings.CELERY_TASK_TIME_LIMIT
 
 
 def test_the_sweeper_rings_for_mail_that_is_due(guest: Client, monkeypatch: pytest.MonkeyPatch) -> None:

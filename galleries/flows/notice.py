@@ -97,12 +97,21 @@ def work() -> None:
 def _tell(selfie: Selfie) -> None:
     try:
         told = _tell_of_photos(selfie) if selfie.email_told_at else _ask(selfie)
-    except SMTPRecipientsRefused:
-        stop(selfie)
-    except OSError:
-        logger.exception("Mail for search %s was not sent.", selfie.pk)
+    except SMTPRecipientsRefused as refused:
+        if _is_final(refused):
+            stop(selfie)
+    except OSError as error:
+        # No more than its kind: a mail server's words name the address.
+        kind, code = type(error).__name__, getattr(error, "smtp_code", error.errno)
+        logger.warning("Mail for search %s was not sent: %s (%s).", selfie.pk, kind, code)
     else:
-        Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(**told)
+        if told:
+            Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(**told)
+
+
+def _is_final(refused: SMTPRecipientsRefused) -> bool:
+    """Not if a server puts a sender off that it sees for the first time: that is 4xx."""
+    return all(code >= 500 for code, _ in refused.recipients.values())
 
 
 def _ask(selfie: Selfie) -> dict[str, Any]:
@@ -114,6 +123,9 @@ def _ask(selfie: Selfie) -> dict[str, Any]:
 def _tell_of_photos(selfie: Selfie) -> dict[str, Any]:
     shown = Q(photo__state=Photo.State.READY, photo__hidden=False, found_at__gt=selfie.email_told_at)
     news = selfie.matches.filter(shown, CERTAIN).aggregate(count=Count("pk"), newest=Max("found_at"))
+    if not news["count"]:
+        # Hidden, judged or erased in the meantime.
+        return {}
     words = ngettext("%(count)s new photo of you: %(album)s", "%(count)s new photos of you: %(album)s", news["count"])
     subject = words % {"count": news["count"], "album": selfie.album.title}
     _mail(selfie, "photos", subject, count=news["count"], gallery=_gallery(selfie))
