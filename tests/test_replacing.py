@@ -75,6 +75,25 @@ def test_a_damaged_new_one_replaces_nothing(album: Album, owner_api: APIClient) 
     assert Photo.objects.get(state="ready").pk == old.pk
 
 
+@pytest.mark.parametrize("between", ["at work", "damaged"])
+def test_one_that_replaces_what_is_not_ready_replaces_what_that_was_to(
+    album: Album, owner_api: APIClient, between: str
+) -> None:
+    old = ready_photo(album, portrait(1))
+    photo_flow.hide(old, hidden=True)
+    replace(owner_api, old, pictures.truncated_jpeg() if between == "damaged" else portrait(0.9))
+    second = Photo.objects.get(replaces=old.pk)
+    if between == "damaged":
+        work_off()
+    else:
+        assert Photo.objects.claim() == second
+    replace(owner_api, second, portrait(0.8))
+    work_off()
+    left = Photo.objects.get()
+    assert (left.hidden, left.state) == (True, "ready")
+    assert storage.read(left.original_key) == portrait(0.8)
+
+
 def test_a_hidden_photo_is_replaced_by_a_hidden_one(album: Album, owner_api: APIClient) -> None:
     old = ready_photo(album, portrait(1))
     photo_flow.hide(old, hidden=True)

@@ -255,11 +255,11 @@ def _keep(photo: Photo, examined: Examined) -> None:
     storage.write(photo.thumb_key, examined.renditions.thumb)
     storage.write(photo.preview_key, examined.renditions.preview)
     with transaction.atomic():
-        replaced = _locked_with_replaced(photo)
+        giving_way = _locked_with_replaced(photo)
         held = Photo.objects.held(photo).select_for_update().first()
         if held and examined.engine and held.wanted_engine:
             _replace_faces(photo, examined.engine, examined.faces)
-        if held and replaced:
+        for replaced in giving_way if held else []:
             _take_the_place_of(replaced, photo, examined.engine)
         if held:
             # Faces that came to be wanted while it was looked at are still to be found.
@@ -270,12 +270,24 @@ def _keep(photo: Photo, examined: Examined) -> None:
         selfie.announce(photo.album_id, examined.engine)
 
 
-def _locked_with_replaced(photo: Photo) -> Photo | None:
-    """The photo that gives way to this one, if it is still there; both locked, and the album before them."""
+def _locked_with_replaced(photo: Photo) -> list[Photo]:
+    """The photos that give way to this one, as far as they are still there; all locked, and the album before them."""
     if photo.replaces is None or not Album.objects.locked().filter(pk=photo.album_id).first():
-        return None
-    both = Photo.objects.select_for_update().filter(album=photo.album_id, pk__in=[photo.pk, photo.replaces])
-    return {each.pk: each for each in both.order_by("pk")}.get(photo.replaces)
+        return []
+    giving_way = _replaced_by(photo)
+    every = Photo.objects.select_for_update().filter(album=photo.album_id, pk__in=[photo.pk, *giving_way])
+    there = {each.pk: each for each in every.order_by("pk")}
+    return [there[pk] for pk in giving_way if pk in there]
+
+
+def _replaced_by(photo: Photo) -> list[UUID]:
+    """The one that it replaces; and where that one was itself to replace another and is not ready, that other too."""
+    chain, following = [], photo.replaces
+    while following:
+        chain.append(following)
+        older = Photo.objects.filter(album=photo.album_id, pk=following)
+        following = older.values_list("replaces", flat=True).first()
+    return chain
 
 
 def _take_the_place_of(replaced: Photo, photo: Photo, engine: str) -> None:
