@@ -16,8 +16,8 @@ Point = tuple[float, float]
 DETECTION_EDGE = 960
 # No detector here finds a face in less, and some fail on it.
 SMALLEST_EDGE = 16
-# Less cannot be aligned.
-SMALLEST_SIDE = 8
+# Less cannot be aligned, let alone recognised; the second look of CenterFace makes some up.
+SMALLEST_SIDE = 12
 # Half of the square in which a face is looked at again, in sides of the face, and the square's edge for detection.
 SURROUNDINGS = 1.1
 SQUARE_EDGE = 128
