@@ -13,7 +13,8 @@ const REST = 120; // milliseconds
 const READ_EVERY = 5000; // milliseconds
 
 const uuid = (hex) => hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-const keyOf = () => `grid ${location.pathname}${location.search}`;
+// Of the page's own address: with a photo open over it (viewer.js), it shows the photo's.
+const KEY = `grid ${location.pathname}${location.search}`;
 
 // From the list's columns: [{ id, ratio, colour, name, mark }].
 const photosOf = ({ ids, shapes, colours, names, marks }) =>
@@ -70,7 +71,7 @@ class Grid {
     list.addEventListener("focusin", () => this.draw());
     new ResizeObserver(() => list.clientWidth !== this.width && this.keepingPlace(() => this.layOut())).observe(list);
     document.body.addEventListener("photos-changed", () => this.readSoon());
-    addEventListener("pagehide", () => sessionStorage.setItem(keyOf(), JSON.stringify(this.place())));
+    addEventListener("pagehide", () => sessionStorage.setItem(KEY, JSON.stringify(this.place())));
   }
 
   photoOf(id, tile) {
@@ -161,7 +162,7 @@ class Grid {
   // Back from a photo: to where one was, or to the photo, if it is another one by now.
   comeBack() {
     const back = /^#p-(.{36})$/.exec(location.hash);
-    const place = JSON.parse(sessionStorage.getItem(keyOf()) ?? "null");
+    const place = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
     const again = performance.getEntriesByType("navigation")[0]?.type ?? "navigate";
     if (place && (back || again !== "navigate")) this.goTo(place);
     if (back) this.show(back[1]);

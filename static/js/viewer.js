@@ -185,10 +185,16 @@ document.addEventListener("click", (event) => {
   openViewer(items, index).catch(() => location.assign(link.href));
 });
 
+// PhotoSwipe does not close while it is opening: a quick Back waits for it.
+const closeOnceOpen = (viewer) => {
+  if (viewer.opener.isOpen) viewer.close();
+  else viewer.on("openingAnimationEnd", () => viewer.close());
+};
+
 window.addEventListener("popstate", (event) => {
   if (shown) {
     const viewer = shown;
     shown = null;
-    viewer.close();
+    closeOnceOpen(viewer);
   } else if (event.state?.viewer) location.reload();
 });
