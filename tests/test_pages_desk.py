@@ -122,6 +122,9 @@ def test_progress_tells_the_page_what_has_changed(desk: Client, album: Album) ->
     stale = desk.get(path, {"seen_ready": "0", "seen_problems": "0"})
     assert json.loads(stale["HX-Trigger"]).keys() == {"photos-changed", "problems-changed"}
     assert not desk.get(path, {"seen_ready": "1", "seen_problems": "1"}).has_header("HX-Trigger")
+    # One photo that took another's place leaves all numbers as they were.
+    after_work = desk.get(path, {"seen_ready": "1", "seen_problems": "1", "seen_busy": "1"})
+    assert json.loads(after_work["HX-Trigger"]).keys() == {"photos-changed"}
 
 
 def test_photos_are_deleted_only_after_a_second_word_and_only_own_ones(

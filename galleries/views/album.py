@@ -124,7 +124,9 @@ def album_progress(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     context = _progress(album, album.photos.all().tally())
     numbers = context["numbers"]
     response = render(request, "album/progress.html", context)
-    if numbers["ready"] != whole_number(request, "seen_ready"):
+    # A photo that takes another's place changes no number, and does so only while there is work.
+    busy = context["is_busy"] or whole_number(request, "seen_busy")
+    if busy or numbers["ready"] != whole_number(request, "seen_ready"):
         trigger_client_event(response, "photos-changed")
     if numbers["rejected"] + numbers["quarantined"] != whole_number(request, "seen_problems"):
         trigger_client_event(response, "problems-changed")
