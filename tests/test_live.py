@@ -1,6 +1,7 @@
 """The live desk: what is going on in an album, and how many guests have found how much. Numbers, and nobody's face."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -59,6 +60,19 @@ def test_searches_of_today_and_those_that_wait_are_counted(searchable: Album, li
     searched(link, [], state="working")
     Selfie.objects.filter(state="done").update(created_at=timezone.now() - timedelta(days=2))
     assert live(searchable) == Live(arrived=1, searched_today=2, searching=2, coverage=(1, 0, 0, 0))
+
+
+def test_a_day_begins_at_midnight_where_the_site_is(
+    searchable: Album, link: Link, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched(link, [])
+    settings.TIME_ZONE = "Europe/Berlin"
+    Selfie.objects.update(created_at=datetime(2026, 6, 20, 21, 30, tzinfo=UTC))
+    # Both within one day of UTC's, and on either side of Berlin's midnight, which is at 22:00.
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 6, 20, 22, 30, tzinfo=UTC))
+    assert live(searchable).searched_today == 0
+    Selfie.objects.update(created_at=datetime(2026, 6, 20, 22, 10, tzinfo=UTC))
+    assert live(searchable).searched_today == 1
 
 
 def test_the_page_looks_often_while_guests_search_and_seldom_when_all_is_quiet(

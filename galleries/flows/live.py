@@ -27,7 +27,7 @@ def live(album: Album) -> Live:
     arrived = album.photos.filter(received_at__gte=lately).count()
     if not album.face_search:
         return Live(arrived)
-    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     waiting = Q(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
     searches = album.selfies.aggregate(
         all=Count("pk"), today=Count("pk", filter=Q(created_at__gte=midnight)), waiting=Count("pk", filter=waiting)
