@@ -152,8 +152,11 @@ class AlbumAdmin(CountedDeletion):
     date_hierarchy = "created_at"
     list_select_related = ["owner"]
     autocomplete_fields = ["owner"]
-    # Switched on with a legal basis, on the album's own page, by its owner.
-    readonly_fields = ["id", "face_search", "engine", "next_engine", "moving", "duplicates", "created_at", "deleted_at"]
+    # Face search is switched on with a legal basis, on the album's own page, by its owner; the cover is one of its
+    # photos, and a choice of all photos of the site would be a long one.
+    readonly_fields = [
+        "id", "cover", "face_search", "engine", "next_engine", "moving", "duplicates", "created_at", "deleted_at",
+    ]  # fmt: skip
     inlines = [LegalBasisInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from galleries import storage
+from galleries.flows import album as album_flow
 from galleries.models import (
     Album,
     EmbeddingBlock,
@@ -187,6 +188,13 @@ def test_saving_an_album_here_writes_only_what_was_changed(desk: Client, searcha
     assert answer.status_code == 302
     searchable.refresh_from_db()
     assert (searchable.title, searchable.face_search, searchable.duplicates) == ("A new title", False, 7)
+
+
+def test_the_form_of_an_album_lists_no_photos(desk: Client, album: Album) -> None:
+    many_photos(album, 3)
+    album_flow.choose_cover(album, album.photos.get(name="0001.jpg"))
+    page = desk.get(reverse("admin:galleries_album_change", args=[album.pk])).content.decode()
+    assert ["0000.jpg" in page, "0001.jpg" in page, "0002.jpg" in page] == [False, True, False]
 
 
 def test_quarantined_photos_are_retried_and_links_switched_off(desk: Client, album: Album) -> None:
