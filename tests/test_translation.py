@@ -18,7 +18,7 @@ from galleries.errors import Refusal
 from galleries.formats import ImageRejected, Limits
 from galleries.models import Album, Link, Photo, User
 from galleries.words import in_words
-from tests.conftest import add, browser_of
+from tests.conftest import add, browser_of, ready_photo
 from tests.messages import LANGUAGES, catalogue_path, messages, template
 from tests.pages import text_of
 
@@ -162,6 +162,14 @@ def test_a_page_comes_in_the_browsers_language_until_another_is_chosen(album: Al
     chosen = browser.post(reverse("set_language"), {"language": "en", "next": page})
     assert chosen["Location"] == page
     assert "The photos are being prepared" in text_of(browser.get(page))
+
+
+@pytest.mark.django_db
+def test_a_page_that_answers_a_form_offers_no_way_back_to_itself(album: Album, owner: User) -> None:
+    chosen = {"photo": str(ready_photo(album).pk)}
+    answer = browser_of(owner).post(reverse("album-photos-delete", args=[album.pk]), chosen)
+    assert "Delete 1 photo?" in text_of(answer)
+    assert reverse("set_language") not in answer.content.decode()
 
 
 @pytest.mark.django_db
