@@ -193,6 +193,17 @@ def test_a_mail_server_that_says_nothing_holds_nobody_up_for_long(settings: Any)
     assert settings.EMAIL_TIMEOUT < settings.CELERY_TASK_TIME_LIMIT
 
 
+def test_many_searches_ask_one_address_once_an_hour(guest: Client, link: Link) -> None:
+    path, said = reverse("guest-link", args=[link.token]), {"step": "selfie", "consent": "on", "keep_me_posted": "on"}
+    for address in (ADDRESS.upper(), "other@example.org"):
+        Client().post(path, said | {"selfie": selfie_file(), "email": address})
+    work_off()
+    assert [asked.to for asked in deliver()] == [[ADDRESS], ["other@example.org"]]
+    hour_ago = timezone.now() - timedelta(hours=1, seconds=1)
+    Selfie.objects.exclude(email_told_at=None).update(email_told_at=hour_ago)
+    assert [asked.to for asked in deliver()] == [[ADDRESS.upper()]]
+
+
 def test_the_sweeper_rings_for_mail_that_is_due(guest: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[str] = []
     monkeypatch.setattr(upkeep, "ring", lambda task: rung.append(task.name))

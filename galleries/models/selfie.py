@@ -10,13 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .album import Album
-from .lease import Leased, LeaseQuerySet, is_free
+from .lease import Leased, LeaseQuerySet, from_now, is_free
 from .photo import Photo
 from .sharing import Guest, Link, Visit, open_link
 
 LEASE_SECONDS = 20
 MAX_ATTEMPTS = 5
 CONSENT_VERSION = "2026-11"
+# Anybody may give anybody's address, with every selfie: it is asked no more often, by however many searches.
+ASK_SECONDS = 3600
 
 
 class SelfieQuerySet(LeaseQuerySet["Selfie"]):
@@ -42,7 +44,9 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         """Those whose address is to be asked, and those with photos that their guests have had no mail of."""
         shown = Q(photo__state=Photo.State.READY, photo__hidden=False, found_at__gt=OuterRef("email_told_at"))
         fresh = Match.objects.filter(shown, CERTAIN, selfie=OuterRef("pk"))
-        news = Q(email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
+        unanswered = Selfie.objects.filter(email__iexact=OuterRef("email"), email_confirmed_at__isnull=True)
+        asked = unanswered.filter(email_told_at__gt=from_now(-ASK_SECONDS)).exclude(pk=OuterRef("pk"))
+        news = Q(~Exists(asked), email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
         return self.granting().rested().filter(news, state=Selfie.State.DONE, email__gt="")
 
     def rested(self) -> Self:
