@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from galleries.flows import notice, upkeep
 from galleries.flows import photo as photo_flow
@@ -104,6 +104,19 @@ def test_there_is_an_hour_of_quiet_and_then_one_mail_of_all(guest: Client, searc
     rested()
     (told,) = deliver()
     assert told.subject == "2 new photos of you: Summer party"
+
+
+def test_mail_speaks_the_language_of_the_page_on_which_it_was_asked_for(
+    searchable: Album, link: Link, guest: Client
+) -> None:
+    german, path = Client(headers={"Accept-Language": "de"}), reverse("guest-link", args=[link.token])
+    said = {"step": "selfie", "selfie": selfie_file(), "consent": "on", "keep_me_posted": "on"}
+    german.post(path, said | {"email": "gabi@example.org"})
+    with translation.override("en"):
+        work_off()
+        spoken = {asked.to[0]: asked.body for asked in deliver()}
+    assert "gave this address" in spoken[ADDRESS]
+    assert "Adresse angegeben" in spoken["gabi@example.org"]
 
 
 def test_one_click_ends_them_without_a_cookie_or_a_form(guest: Client, searchable: Album) -> None:

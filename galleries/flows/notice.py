@@ -16,8 +16,8 @@ from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from galleries.errors import Refusal
 from galleries.models import Photo, ReturnLink, Selfie
@@ -46,6 +46,7 @@ def is_offered() -> bool:
 def subscribe(selfie: Selfie, email: str) -> None:
     """Tell this address of later photos, once its owner agrees."""
     fresh: dict[str, Any] = {"email": email, "email_confirmed_at": None, "email_told_at": None}
+    fresh["email_language"] = get_language()
     over = [Selfie.State.FAILED, Selfie.State.EXPIRED]
     wished = Selfie.objects.granting().filter(pk=selfie.pk, keep_me_posted=True).exclude(state__in=over)
     # What has ended has erased its address, and nobody would erase another.
@@ -96,7 +97,8 @@ def work() -> None:
 
 def _tell(selfie: Selfie) -> None:
     try:
-        told = _tell_of_photos(selfie) if selfie.email_told_at else _ask(selfie)
+        with override(selfie.email_language):
+            told = _tell_of_photos(selfie) if selfie.email_told_at else _ask(selfie)
     except SMTPRecipientsRefused as refused:
         if _is_final(refused):
             stop(selfie)

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import Case, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 import recognition
@@ -66,6 +67,7 @@ def receive(
             guest=guest,
             keep_me_posted=keep_me_posted,
             email=email if keep_me_posted and notice.is_offered() else "",
+            email_language=get_language(),
             expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
         )
         storage.adopt(received, selfie.scratch_key)

@@ -394,6 +394,7 @@ class Migration(migrations.Migration):
                 ("scanned", models.PositiveIntegerField(default=0)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 ("email", models.EmailField(blank=True, default="", editable=False, max_length=254)),
+                ("email_language", models.CharField(default="en", editable=False, max_length=10)),
                 ("email_confirmed_at", models.DateTimeField(editable=False, null=True)),
                 ("email_told_at", models.DateTimeField(editable=False, null=True)),
                 ("email_rest_until", models.DateTimeField(editable=False, null=True)),

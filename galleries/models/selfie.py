@@ -84,6 +84,8 @@ class Selfie(Leased):
 
     # Where new photos are told of by mail, once its owner has confirmed it; "" for nowhere.
     email = models.EmailField(blank=True, default="", editable=False)
+    # That of the page on which it was given; a worker knows no reader.
+    email_language = models.CharField(max_length=10, default="en", editable=False)
     email_confirmed_at = models.DateTimeField(null=True, editable=False)
     # The time up to which mail has told of photos; null until the address was asked to confirm.
     email_told_at = models.DateTimeField(null=True, editable=False)
