@@ -13,6 +13,7 @@ pytestmark = pytest.mark.xdist_group("site")
 __all__ = ["chromium"]
 PHOTOS = 3_000
 MOST_NODES, MOST_SHIFT = 1_500, 0.02
+ODD_NAME = "1000 $& □ <b>.jpg"
 SEED = f"""
 import io
 from PIL import Image
@@ -29,7 +30,8 @@ for number, photo in enumerate(photos):
     photo.width, photo.height = [(300, 200), (200, 300), (300, 225), (400, 160)][number % 7 % 4]
     storage.write(photo.thumb_key, picture.getvalue())
     storage.write(photo.preview_key, picture.getvalue())
-Photo.objects.bulk_update(photos, ["width", "height"], batch_size=500)
+photos[1000].name = "{ODD_NAME}"
+Photo.objects.bulk_update(photos, ["name", "width", "height"], batch_size=500)
 print(album.pk)
 """
 WATCH = """
@@ -78,6 +80,7 @@ def test_scrolling_through_thousands_keeps_the_page_small_and_still(page: Page) 
         most = max(most, page.evaluate("document.querySelectorAll('*').length"))
         names |= set(page.locator("[data-grid] img").evaluate_all("images => images.map(image => image.alt)"))
     assert len(names) == PHOTOS
+    assert ODD_NAME in names
     assert most <= MOST_NODES
     assert page.evaluate("shift") < MOST_SHIFT
     scroll_to(page, height)

@@ -245,7 +245,7 @@ class Grid {
     for (const element of [tile, ...tile.querySelectorAll("*")]) {
       for (const { name, value } of element.attributes) {
         if (value.includes(ANY)) element.setAttribute(name === "src" ? "data-src" : name, value.replace(ANY, photo.id));
-        else if (value.includes("□")) element.setAttribute(name, value.replace("□", photo.name));
+        else if (value.includes("□")) element.setAttribute(name, value.replace("□", () => photo.name)); // "$&" in a name is no pattern
       }
     }
     tile.dataset.mark = photo.mark;
