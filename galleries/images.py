@@ -162,7 +162,7 @@ def render(pixels: Pixels) -> Renditions:
     """Thumb and preview of upright RGB pixels, (H, W, 3) np.uint8, as JPEG of quality 82."""
     image = Image.fromarray(pixels)
     thumb = _scaled(image, THUMB_EDGE, gap=1.5)
-    red, green, blue = np.asarray(thumb).reshape(-1, 3).mean(axis=0).round().astype(int)
+    red, green, blue = np.asarray(thumb.resize((1, 1), Image.Resampling.BOX))[0, 0].tolist()
     return Renditions(_encoded(thumb), _encoded(_scaled(image, PREVIEW_EDGE)), f"#{red:02x}{green:02x}{blue:02x}")
 
 

