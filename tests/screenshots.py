@@ -34,7 +34,7 @@ _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 _SORRY = {"400": 400, "403": 403, "403_csrf": 403, "404": 404, "429": 429, "500": 500}
 # README's pictures: name -> (page, width, scheme, height).
 _README = {
-    "album": ("album-many", 1280, "light", 860),
+    "album": ("album-many", 1280, "light", 1080),
     "guest-result": ("result-many", 390, "light", 844),
     "guest-landing": ("landing-many", 390, "dark", 844),
 }
