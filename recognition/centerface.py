@@ -81,43 +81,45 @@ class CenterFaceOnnx:
 
     def detect_faces(self, img: NDArray[np.uint8]) -> list[Any]:
         """Find faces in a BGR picture (height, width, 3); give DeepFace's FacialAreaRegion in its whole pixels."""
-        return [_area(face) for face in self._faces(img, SCORE)]
+        return [_area(face) for face in self._faces(img[:, :, ::-1], SCORE)]
 
-    def detect_faces_in_two_looks(self, img: NDArray[np.uint8]) -> list[Any]:
-        """The same for a picture of any size, which is never seen at more than 960 px, in half the time."""
-        return [_area(face) for face in self._looked_twice(img)]
+    def detect_faces_in_two_looks(self, pixels: Pixels) -> list[Any]:
+        """The same for an RGB picture of any size, which is never seen at more than 960 px, in half the time."""
+        return [_area(face) for face in self._looked_twice(pixels)]
 
-    def _looked_twice(self, img: Pixels) -> list[Found]:
-        if max(img.shape[:2]) <= FIRST_EDGE:
-            return self._faces(img, SCORE)
-        small, factor = shrunk(img, FIRST_EDGE)
+    def _looked_twice(self, pixels: Pixels) -> list[Found]:
+        if max(pixels.shape[:2]) <= FIRST_EDGE:
+            return self._faces(pixels, SCORE)
+        small, factor = shrunk(pixels, FIRST_EDGE)
         seen = self._faces(small, DOUBTFUL_SCORE)
         certain = [face.placed(factor) for face in seen if face.is_clear or face.is_large]
         doubtful = [face.placed(factor) for face in seen if not face.is_clear and face.side < LARGE_SIDE]
-        return _without_doubles([*certain, *self._second_look(img, doubtful)])
+        return _without_doubles([*certain, *self._second_look(pixels, doubtful)])
 
-    def _second_look(self, img: Pixels, doubtful: list[Found]) -> list[Found]:
-        factor = max(1.0, max(img.shape[:2]) / SECOND_EDGE)
+    def _second_look(self, pixels: Pixels, doubtful: list[Found]) -> list[Found]:
+        factor = max(1.0, max(pixels.shape[:2]) / SECOND_EDGE)
         halves = [max(SURROUNDINGS * face.side, SMALLEST_WINDOW * factor) / 2 for face in doubtful]
-        if sum(4 * half**2 for half in halves) > CROWD * img.shape[0] * img.shape[1]:
-            whole, factor = shrunk(img, SECOND_EDGE)
+        if sum(4 * half**2 for half in halves) > CROWD * pixels.shape[0] * pixels.shape[1]:
+            whole, factor = shrunk(pixels, SECOND_EDGE)
             return [face.placed(factor) for face in self._faces(whole, SCORE)]
         return [
-            found for face, half in zip(doubtful, halves, strict=True) for found in self._close(img, face, half, factor)
+            found
+            for face, half in zip(doubtful, halves, strict=True)
+            for found in self._close(pixels, face, half, factor)
         ]
 
-    def _close(self, img: Pixels, face: Found, half: float, factor: float) -> list[Found]:
+    def _close(self, pixels: Pixels, face: Found, half: float, factor: float) -> list[Found]:
         """Give the faces seen where the doubtful one is, in the window of so many pixels around its middle."""
         x, y = face.centre
         left, top = max(0, round(x - half)), max(0, round(y - half))
-        window = img[top : round(y + half), left : round(x + half)]
+        window = pixels[top : round(y + half), left : round(x + half)]
         seen = (found.placed(factor, left, top) for found in self._faces(_resized(window, factor), SCORE))
         reach = face.side / 2
         return [each for each in seen if abs(each.centre[0] - x) < reach and abs(each.centre[1] - y) < reach]
 
-    def _faces(self, img: Pixels, least: float) -> list[Found]:
-        """Give what one run of the net finds in a BGR picture, in its pixels."""
-        maps = self.session.run(None, {"input.1": input_of(img)})
+    def _faces(self, pixels: Pixels, least: float) -> list[Found]:
+        """Give what one run of the net finds in an RGB picture, in its pixels."""
+        maps = self.session.run(None, {"input.1": input_of(pixels)})
         heat, scale, offset, landmarks = (values[0] for values in maps)
         rows, columns = np.nonzero(heat[0] > least)
         scores = heat[0, rows, columns]
@@ -161,24 +163,24 @@ def _without_doubles(faces: list[Found]) -> list[Found]:
     return [faces[index] for index in cv2.dnn.NMSBoxes(boxes, scores, 0.0, OVERLAP)]
 
 
-def input_of(img: Pixels) -> NDArray[np.float32]:
-    """Give (1, 3, height, width) float32 RGB, black to the right and below up to multiples of 32."""
-    height, width = img.shape[:2]
+def input_of(pixels: Pixels) -> NDArray[np.float32]:
+    """Give (1, 3, height, width) float32, black to the right and below up to multiples of 32."""
+    height, width = pixels.shape[:2]
     rows, columns = (math.ceil(side / MULTIPLE) * MULTIPLE for side in (height, width))
     padded = np.zeros((1, 3, rows, columns), dtype=np.float32)
-    padded[0, :, :height, :width] = img[:, :, ::-1].transpose(2, 0, 1)
+    padded[0, :, :height, :width] = pixels.transpose(2, 0, 1)
     return padded
 
 
-def shrunk(img: Pixels, edge: int) -> tuple[Pixels, float]:
+def shrunk(pixels: Pixels, edge: int) -> tuple[Pixels, float]:
     """Give the picture at most so large, and by what to multiply its coordinates.
 
     Halved by averaging as often as that goes, then resized: 1 ms where averaging in one step takes 7.
     """
     import cv2
 
-    factor = max(1.0, max(img.shape[:2]) / edge)
-    halved, left = img, factor
+    factor = max(1.0, max(pixels.shape[:2]) / edge)
+    halved, left = pixels, factor
     while left >= 2:
         height, width = halved.shape[0] // 2, halved.shape[1] // 2
         even = halved[: 2 * height, : 2 * width]
@@ -187,10 +189,10 @@ def shrunk(img: Pixels, edge: int) -> tuple[Pixels, float]:
     return _resized(halved, left), factor
 
 
-def _resized(img: Pixels, factor: float) -> Pixels:
+def _resized(pixels: Pixels, factor: float) -> Pixels:
     import cv2
 
     if factor == 1:
-        return img
-    size = max(1, round(img.shape[1] / factor)), max(1, round(img.shape[0] / factor))
-    return np.asarray(cv2.resize(img, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+        return pixels
+    size = max(1, round(pixels.shape[1] / factor)), max(1, round(pixels.shape[0] / factor))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

@@ -81,7 +81,7 @@ def square_around(pixels: Pixels, region: Region) -> Pixels:
 
 
 def _in_two_looks(pixels: Pixels, detector: str) -> list[Region]:
-    areas = registry.detector(detector).detect_faces_in_two_looks(_bgr(pixels))
+    areas = registry.detector(detector).detect_faces_in_two_looks(pixels)
     return _regions(areas, 1.0, pixels)
 
 

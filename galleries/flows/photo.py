@@ -275,9 +275,9 @@ def _keep(photo: Photo, examined: Examined) -> None:
         if held:
             # Faces that came to be wanted while it was looked at are still to be found.
             _make_ready(photo, examined, still_wanted="" if examined.engine else held.wanted_engine)
-    if not Photo.objects.filter(pk=photo.pk).exists():
+    if held is None and not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
-    elif examined.engine:
+    elif held and examined.engine:
         selfie.announce(photo.album_id, examined.engine)
 
 
