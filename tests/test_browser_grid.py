@@ -1,10 +1,12 @@
 """A grid of thousands of photos in a real browser: it stays small and still, and knows where one was."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.axe import serious
 from tests.conftest import PASSWORD
 from tests.running import Site
 from tests.test_browser import DESK, PHONE, chromium, somebody
@@ -133,3 +135,21 @@ def test_the_tab_key_goes_from_photo_to_photo_beyond_what_is_drawn(page: Page) -
         page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="0120.jpg")).to_be_focused()
     expect(page.get_by_role("link", name="0120.jpg")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_a_photographer_out(site: Site, page: Page, album: str, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.get_by_label("Choose 0002.jpg").check()
+    found = {"album with a choice": serious(page)}
+    here = f"albums/{album}"
+    paths = ["", "albums/", "albums/new/", "albums/deleted/", f"{here}/edit/", f"{here}/links/new/", f"{here}/delete/"]
+    for path in [*paths, f"{here}/?state=all&order=name", "accounts/email/", "my/", "nowhere/"]:
+        page.goto(f"{site.url}/{path}")
+        found[path] = serious(page)
+    page.goto(f"{site.url}/{here}/links/new/")
+    page.get_by_role("button", name="Make the link").click()
+    found["link"] = serious(page)
+    page.get_by_role("link", name="Poster").click()
+    found["poster"] = serious(page)
+    assert {name: broken for name, broken in found.items() if broken} == {}
