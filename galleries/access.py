@@ -227,6 +227,14 @@ def returning_selfie(token: str) -> Selfie:
     return link.selfie
 
 
+def mailed_selfie(token: str) -> Selfie:
+    """The search that a mail's own link is about; it opens no photo."""
+    selfie = Selfie.with_mail_token(token)
+    if selfie is None:
+        raise Http404
+    return selfie
+
+
 def visit_of(viewer: Viewer, link: Link) -> Visit | None:
     """The guest's visit by this link, if it has been let in."""
     return Visit.objects.filter(guest=viewer.guest, link=link, unlocked=True).first() if viewer.guest else None
@@ -236,6 +244,13 @@ def browsing_visit(viewer: Viewer, album_id: uuid.UUID) -> Visit | None:
     """The visit by which the viewer may look through a whole album, one with downloads before one without."""
     visits = _visits(viewer).filter(link__album=album_id, link__can_browse=True).select_related("link__album")
     return visits.order_by("-link__can_download", "pk").first()
+
+
+def browsing_visit_for(viewer: Viewer, album_id: uuid.UUID) -> Visit:
+    visit = browsing_visit(viewer, album_id)
+    if visit is None:
+        raise Http404
+    return visit
 
 
 def public_cover(link: Link) -> Photo:

@@ -113,6 +113,12 @@ def browser_of(user: User) -> Client:
     return client
 
 
+@pytest.fixture
+def desk(owner: User) -> Client:
+    """The owner's browser, signed in."""
+    return browser_of(owner)
+
+
 def guest_api(key: str) -> APIClient:
     client = APIClient()
     client.credentials(HTTP_PIXORA_GUEST=key)

@@ -23,15 +23,10 @@ from galleries.flows import brand as brand_flow
 from galleries.forms import PIXORAS_ACCENT
 from galleries.models import Album, Link, User
 from tests import pictures
-from tests.conftest import api_of, browser_of, ready_photo
+from tests.conftest import api_of, ready_photo
 from tests.pages import text_of
 
 CSS = (Path(settings.BASE_DIR) / "static" / "css" / "pixora.css").read_text()
-
-
-@pytest.fixture
-def desk(owner: User) -> Client:
-    return browser_of(owner)
 
 
 def settings_of(album: Album) -> str:

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def desk(owner: User) -> Client:
-    return browser_of(owner)
-
-
-@pytest.fixture
 def found(searchable: Album, link: Link) -> Found:
     ready_photo(searchable)
     return search(link, keep_me_posted="true")

@@ -8,15 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from galleries.models import Album, Link, Photo, User
-from tests.conftest import browser_of
 from tests.pages import many_photos, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def desk(owner: User) -> Client:
-    return browser_of(owner)
 
 
 def listed(desk: Client, album: Album, **query: str) -> dict[str, Any]:

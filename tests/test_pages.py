@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def desk(owner: User) -> Client:
-    return browser_of(owner)
-
-
-@pytest.fixture
 def found(searchable: Album, link: Link) -> Found:
     """A guest whose search found the one portrait of an album that also has a picture without faces."""
     ready_photo(searchable)

@@ -13,15 +13,10 @@ from django.utils import timezone
 
 from galleries.models import Album, Link, Match, Photo, User
 from tests import pictures
-from tests.conftest import Found, add, browser_of, ready_photo, search, work_off
+from tests.conftest import Found, add, ready_photo, search, work_off
 from tests.pages import browser_with, many_photos, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def desk(owner: User) -> Client:
-    return browser_of(owner)
 
 
 @pytest.fixture

@@ -13,18 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Route, sync_playwright
 
-from galleries.models import Album, Link, User
+from galleries.models import Album, Link
 from pixora_site import env
 from tests import pictures
-from tests.conftest import Found, browser_of, needs_program, ready_photo, search
+from tests.conftest import Found, needs_program, ready_photo, search
 from tests.pages import browser_with, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def desk(owner: User) -> Client:
-    return browser_of(owner)
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from datetime import timedelta
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from galleries.models import Album, Match, Photo, Selfie
+from galleries.models import Album, Selfie
+from galleries.models.photo import is_shown
+from galleries.models.selfie import certain
 
 ARRIVING_MINUTES = 10
 
@@ -38,9 +40,8 @@ def live(album: Album) -> Live:
 
 def _coverage(album: Album) -> tuple[int, int, int, int]:
     """Of each guest all open searches together, and of them only photos that are surely theirs, and shown."""
-    sure = Q(matches__tier=Match.Tier.SURE, matches__verdict="") | Q(matches__verdict=Match.Verdict.ME)
-    shown = Q(matches__photo__state=Photo.State.READY, matches__photo__hidden=False)
-    found = Count("matches__photo", distinct=True, filter=sure & shown)
+    theirs = certain("matches__") & is_shown("matches__photo__")
+    found = Count("matches__photo", distinct=True, filter=theirs)
     open_searches = Selfie.objects.granting().filter(album=album, state=Selfie.State.DONE).order_by()
     guests = Counter(min(count, 3) for _, count in open_searches.values_list("guest").annotate(found=found))
     return guests[0], guests[1], guests[2], guests[3]

@@ -10,9 +10,8 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.core import signing
 from django.core.mail import EmailMessage
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -20,15 +19,13 @@ from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
 
 from galleries.errors import Refusal
-from galleries.models import Photo, ReturnLink, Selfie
+from galleries.models import ReturnLink, Selfie
 from galleries.models.lease import from_now
-from galleries.models.selfie import CERTAIN
-from galleries.models.sharing import digest
+from galleries.models.photo import is_shown
 
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
-_SALT = "galleries.notice"
 # A guest hears of new photos at most this often.
 QUIET_SECONDS = 3600
 # A mail that was not sent is tried again after this; and an address is not asked more often.
@@ -53,21 +50,6 @@ def subscribe(selfie: Selfie, email: str) -> None:
     if not (is_offered() and wished.update(**fresh)):
         raise Refusal("mail_off", "This search sends no e-mails.", status=403)
     ring(work)
-
-
-def token_of(selfie: Selfie) -> str:
-    """The secret of the mails' own links. It says nothing of the photos and opens none."""
-    return signing.dumps([str(selfie.pk), digest(selfie.email)], salt=_SALT)
-
-
-def selfie_of(token: str) -> Selfie | None:
-    """The search whose address the token is about, as long as it is that address."""
-    try:
-        pk, email_hash = signing.loads(token, salt=_SALT)
-    except signing.BadSignature:
-        return None
-    selfie = Selfie.objects.select_related("album").filter(pk=pk, email__gt="").first()
-    return selfie if selfie and digest(selfie.email) == email_hash else None
 
 
 def confirm(selfie: Selfie) -> None:
@@ -123,8 +105,8 @@ def _ask(selfie: Selfie) -> dict[str, Any]:
 
 
 def _tell_of_photos(selfie: Selfie) -> dict[str, Any]:
-    shown = Q(photo__state=Photo.State.READY, photo__hidden=False, found_at__gt=selfie.email_told_at)
-    news = selfie.matches.filter(shown, CERTAIN).aggregate(count=Count("pk"), newest=Max("found_at"))
+    fresh = selfie.matches.certain().filter(is_shown("photo__"), found_at__gt=selfie.email_told_at)
+    news = fresh.aggregate(count=Count("pk"), newest=Max("found_at"))
     if not news["count"]:
         # Hidden, judged or erased in the meantime.
         return {}
@@ -142,7 +124,7 @@ def _gallery(selfie: Selfie) -> str:
 
 
 def _mail(selfie: Selfie, template: str, subject: str, **context: Any) -> None:
-    choice = _address("mail", token_of(selfie))
+    choice = _address("mail", selfie.mail_token)
     body = render_to_string(f"mail/{template}.txt", {"album": selfie.album, "choice": choice, **context})
     headers = {"List-Unsubscribe": f"<{choice}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     EmailMessage(" ".join(subject.split()), body, to=[selfie.email], headers=headers).send()

@@ -28,6 +28,13 @@ GROUPS = {
     "failed": Q(state__in=["rejected", "quarantined"]),
     "hidden": Q(state="ready", hidden=True),
 }
+
+
+def is_shown(prefix: str = "") -> Q:
+    """What people other than the owner may come to see; `prefix` reaches the photo from another model."""
+    return Q(**{f"{prefix}state": "ready", f"{prefix}hidden": False})
+
+
 _WANTS_WORK = Q(state__in=["uploaded", "processing"]) | Q(state="ready", wanted_engine__gt="")
 
 
@@ -36,8 +43,7 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
         return self.filter(_WANTS_WORK).filter(is_free(), album__deleted_at__isnull=True)
 
     def shown(self) -> Self:
-        """What people other than the owner may come to see."""
-        return self.filter(state=Photo.State.READY, hidden=False)
+        return self.filter(is_shown())
 
     def of_group(self, group: str) -> Self:
         """Those that a photographer asks for by one word of GROUPS."""

@@ -3,6 +3,7 @@
 import uuid
 from typing import Self
 
+from django.core import signing
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Now
@@ -11,14 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from .album import Album
 from .lease import Leased, LeaseQuerySet, from_now, is_free
-from .photo import Photo
-from .sharing import Guest, Link, Visit, open_link
+from .photo import Photo, is_shown
+from .sharing import Guest, Link, Visit, digest, open_link
 
 LEASE_SECONDS = 20
 MAX_ATTEMPTS = 5
 CONSENT_VERSION = "2026-11"
 # Anybody may give anybody's address, with every selfie: it is asked no more often, by however many searches.
 ASK_SECONDS = 3600
+_MAIL_SALT = "galleries.notice"
 
 
 class SelfieQuerySet(LeaseQuerySet["Selfie"]):
@@ -42,8 +44,8 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
 
     def mail_due(self) -> Self:
         """Those whose address is to be asked, and those with photos that their guests have had no mail of."""
-        shown = Q(photo__state=Photo.State.READY, photo__hidden=False, found_at__gt=OuterRef("email_told_at"))
-        fresh = Match.objects.filter(shown, CERTAIN, selfie=OuterRef("pk"))
+        own = Match.objects.certain().filter(is_shown("photo__"), selfie=OuterRef("pk"))
+        fresh = own.filter(found_at__gt=OuterRef("email_told_at"))
         unanswered = Selfie.objects.filter(email__iexact=OuterRef("email"), email_confirmed_at__isnull=True)
         asked = unanswered.filter(email_told_at__gt=from_now(-ASK_SECONDS)).exclude(pk=OuterRef("pk"))
         news = Q(~Exists(asked), email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
@@ -106,12 +108,34 @@ class Selfie(Leased):
         return Selfie.State(self.state) if self.expires_at > timezone.now() else Selfie.State.EXPIRED
 
     @property
+    def mail_token(self) -> str:
+        """The secret of the mails' own links. It says nothing of the photos and opens none."""
+        return signing.dumps([str(self.pk), digest(self.email)], salt=_MAIL_SALT)
+
+    @classmethod
+    def with_mail_token(cls, token: str) -> "Selfie | None":
+        """The search whose address the token is about, as long as it is that address."""
+        try:
+            pk, email_hash = signing.loads(token, salt=_MAIL_SALT)
+        except signing.BadSignature:
+            return None
+        selfie = cls.objects.select_related("album").filter(pk=pk, email__gt="").first()
+        return selfie if selfie and digest(selfie.email) == email_hash else None
+
+    @property
     def scratch_key(self) -> str:
         return f"selfies/{self.pk}"
 
 
-# Sure ones, and those the guest confirmed: whole photos. The others are previews.
-CERTAIN = ~Q(verdict="not_me") & (Q(tier="sure") | Q(verdict="me"))
+def certain(prefix: str = "") -> Q:
+    """Sure ones, and those the guest confirmed: whole photos. The others are previews.
+
+    `prefix` reaches the match from another model; said without a negation, which would ask of all matches there.
+    """
+    return Q(**{f"{prefix}verdict": "", f"{prefix}tier": "sure"}) | Q(**{f"{prefix}verdict": "me"})
+
+
+CERTAIN = certain()
 
 
 class MatchQuerySet(models.QuerySet["Match"]):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, OuterRef, Q, Subquery, UUIDField
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,8 +20,9 @@ from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit as visit_flow
 from galleries.forms import SelfieForm, UnlockForm
-from galleries.models import Link, Match, Photo, Selfie
-from galleries.models.selfie import CERTAIN
+from galleries.models import Link, Match, Selfie
+from galleries.models.photo import is_shown
+from galleries.models.selfie import certain
 
 from .grid import Tiles, listing, photos_title
 from .page import OWN_CAMERA, Request, page, told_by
@@ -112,9 +113,7 @@ def _on_the_way(name: str, to: Any, key: str | None) -> HttpResponseBase:
 @page
 def shared(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     """The whole album, for guests whose link lets them look through it."""
-    visit = access.browsing_visit(viewer, album_id)
-    if visit is None:
-        raise Http404
+    visit = access.browsing_visit_for(viewer, album_id)
     shown = visit.link.album.photos.shown()
     photos, last = a_page(shown, request.GET.get("after", ""))
     tiles = Tiles(alt=_("Photo %(name)s"), downloadable=visit.link.can_download)
@@ -126,9 +125,7 @@ def shared(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase
 @require_safe
 @page
 def shared_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    visit = access.browsing_visit(viewer, album_id)
-    if visit is None:
-        raise Http404
+    visit = access.browsing_visit_for(viewer, album_id)
     return listing(request, visit.link.album.photos.shown(), "time", photos_title)
 
 
@@ -136,13 +133,12 @@ def shared_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
 @page
 def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
     """The galleries of this viewer's searches, newest first."""
-    certain = Match.objects.filter(CERTAIN, selfie=OuterRef("pk"), photo__state=Photo.State.READY, photo__hidden=False)
-    shown = Q(matches__photo__state=Photo.State.READY, matches__photo__hidden=False)
-    sure = Q(matches__tier="sure", matches__verdict="") | Q(matches__verdict="me")
+    best = Match.objects.certain().filter(is_shown("photo__"), selfie=OuterRef("pk")).order_by("distance")
+    shown = is_shown("matches__photo__")
     found = access.visible_to(viewer, Selfie).exclude(state__in=[Selfie.State.FAILED, Selfie.State.EXPIRED])
     galleries = found.select_related("album").annotate(
-        count=Count("matches", filter=shown & sure),
+        count=Count("matches", filter=shown & certain("matches__")),
         maybe_count=Count("matches", filter=shown & Q(matches__tier="maybe", matches__verdict="")),
-        cover=Subquery(certain.order_by("distance").values("photo")[:1], output_field=UUIDField()),
+        cover=Subquery(best.values("photo")[:1], output_field=UUIDField()),
     )
     return render(request, "guest/my_photos.html", {"galleries": galleries})

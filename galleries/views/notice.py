@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -36,9 +36,7 @@ def selfie_mail(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRespon
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def mail(request: Request, viewer: Viewer, mail_token: str) -> HttpResponseBase:
-    selfie = notice_flow.selfie_of(mail_token)
-    if selfie is None:
-        raise Http404
+    selfie = access.mailed_selfie(mail_token)
     said = ""
     if request.method == "POST":
         said = "confirm" if request.POST.get("step") == "confirm" else "stop"

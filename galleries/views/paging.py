@@ -15,9 +15,9 @@ from galleries.models import Photo
 Photos = Any
 # Enough for the first screen. Scripts lay out all photos from one list (grid.py); without them, more are a click away.
 PHOTOS_A_PAGE = 24
-# The id makes every order total.
 # The album, which Django would else fetch for each photo that comes by way of its album.
 _COLUMNS = ("album", "name", "width", "height", "colour", "state", "hidden")
+# The id makes every order total.
 ORDERS = {"time": ("moment", "name", "pk"), "name": ("name", "pk")}
 
 
