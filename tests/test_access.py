@@ -24,7 +24,6 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
-from galleries.flows import notice as notice_flow
 from galleries.models import Album, Archive, Link, Photo, ReturnLink, Selfie, User
 from tests import pictures
 from tests.conftest import Found, browser_of, ready_photo, search
@@ -287,7 +286,7 @@ def world(db: None) -> World:
         "token": guest.selfie.link.token,
         "selfie_id": guest.selfie.pk,
         "return_token": ReturnLink.make(guest.selfie),
-        "mail_token": notice_flow.token_of(guest.selfie),
+        "mail_token": guest.selfie.mail_token,
         "archive_id": Archive.objects.get(selfie=guest.selfie).pk,
         "rest": "no/such/route/",
         "uidb36": "1",
