@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,18 @@ def browser_of(user: User) -> Client:
 def desk(owner: User) -> Client:
     """The owner's browser, signed in."""
     return browser_of(owner)
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[[bytes], Path]:
+    """Writes bytes as a file of a folder of the test's own."""
+
+    def save(content: bytes) -> Path:
+        path = tmp_path / "picture.jpg"
+        path.write_bytes(content)
+        return path
+
+    return save
 
 
 def guest_api(key: str) -> APIClient:
