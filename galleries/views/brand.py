@@ -4,7 +4,6 @@ site's own manifest.
 For guests the album's hang on the link's token, so that they end when the link does; for the owner on the album.
 """
 
-import hashlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,7 +11,6 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -21,7 +19,7 @@ from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album
 
-from .page import refused
+from .page import kept_while_unchanged, refused
 
 
 def _asset(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -74,10 +72,4 @@ def manifest(request: HttpRequest) -> HttpResponse:
 def _accent(request: HttpRequest, album: Album) -> HttpResponseBase:
     if not album.accent:
         raise Http404
-    style = colours.style_sheet(album.accent)
-    etag = f'"{hashlib.sha256(style.encode()).hexdigest()[:32]}"'
-    fresh = HttpResponse(style, content_type="text/css; charset=utf-8", headers={"ETag": etag})
-    answer = get_conditional_response(request, etag=etag, response=fresh) or fresh
-    patch_cache_control(answer, private=True, no_cache=True)
-    patch_vary_headers(answer, ("Cookie",))
-    return answer
+    return kept_while_unchanged(request, colours.style_sheet(album.accent).encode(), "text/css; charset=utf-8")

@@ -1,6 +1,5 @@
 """A grid of photos: its first page as markup, and all of it as one compact list for static/js/grid.js."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -8,10 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils.html import escape
-from django.utils.http import parse_etags
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +18,7 @@ from django.views.decorators.gzip import gzip_page
 from galleries.models import Photo
 from galleries.models.photo import GROUPS
 
+from .page import kept_while_unchanged
 from .paging import ORDERS, Photos, in_order
 
 # What stands in the markup of a tile for the things that differ from photo to photo.
@@ -105,7 +104,9 @@ def mark_of(state: str, *, hidden: bool) -> str:
 def listing(request: HttpRequest, photos: Photos, order: str, title: Callable[[int], str]) -> HttpResponseBase:
     """All of the photos by column, and what stands above them."""
     columns = _by_column(in_order(photos, order).values_list(*_COLUMNS))
-    return _tagged(request, columns | {"title": title(len(columns["names"]))})
+    columns["title"] = title(len(columns["names"]))
+    body = json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode()
+    return kept_while_unchanged(request, body, "application/json")
 
 
 def _by_column(rows: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
@@ -117,15 +118,3 @@ def _by_column(rows: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
         names.append(name)
         marks.append(mark_of(state, hidden=hidden))
     return {"ids": "".join(ids), "shapes": shapes, "colours": "".join(colours), "names": names, "marks": "".join(marks)}
-
-
-def _tagged(request: HttpRequest, columns: dict[str, Any]) -> HttpResponseBase:
-    """Asked again at every visit, and sent again only when it has changed."""
-    body = json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode()
-    # Weak, since it may be sent compressed or not.
-    etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
-    held = etag in parse_etags(request.headers.get("If-None-Match", ""))
-    response = HttpResponseNotModified() if held else HttpResponse(body, content_type="application/json")
-    response["ETag"] = etag
-    response["Cache-Control"] = "private, no-cache"
-    return response

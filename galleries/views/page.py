@@ -4,6 +4,7 @@ A view is `view(request, viewer, **ids)`. It raises Refusal or Http404 and nothi
 here, a Refusal becomes a page with its words.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -14,7 +15,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from galleries import access
@@ -108,3 +109,14 @@ def _reload(status: int) -> HttpResponse:
 
 def _return_path(request: HttpRequest) -> str:
     return request.get_full_path() if request.method == "GET" else reverse("albums")
+
+
+def kept_while_unchanged(request: HttpRequest, body: bytes, content_type: str) -> HttpResponseBase:
+    """A browser may keep it and asks at each use; it is sent again only when it has changed."""
+    # Weak, since it may be sent compressed or not.
+    etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    fresh = HttpResponse(body, content_type=content_type, headers={"ETag": etag})
+    answer = get_conditional_response(request, etag=etag, response=fresh) or fresh
+    patch_cache_control(answer, private=True, no_cache=True)
+    patch_vary_headers(answer, ("Cookie",))
+    return answer
