@@ -3,6 +3,7 @@
 A key is a relative path made by us, such as "originals/<album>/<photo>.jpg"; it never holds a name from outside.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -11,7 +12,7 @@ import time
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,6 @@ from django.conf import settings
 CHUNK_BYTES = 256 * 1024
 _INCOMING = "incoming"
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
-_PLACING_ATTEMPTS = 5
 
 
 class TooLarge(Exception):
@@ -121,16 +121,10 @@ def receive(chunks: Iterable[bytes], *, limit: int) -> Received:
 def adopt(received: Received, key: str) -> None:
     """Give received bytes their key, durably; what stood there before is replaced in one step."""
     target = path(key)
-    for attempt in range(1, _PLACING_ATTEMPTS + 1):
-        try:
-            _make_folder(target.parent)
-            received.path.replace(target)
-            break
-        except FileNotFoundError:
-            # `delete` may have removed the emptied folder in between.
-            if attempt == _PLACING_ATTEMPTS or not received.path.exists():
-                raise
-    _sync_folder(target.parent)
+    with _folders(fcntl.LOCK_SH):
+        _make_folder(target.parent)
+        received.path.replace(target)
+        _sync_folder(target.parent)
 
 
 def write(key: str, data: bytes) -> None:
@@ -180,8 +174,9 @@ def delete(keys: Iterable[str]) -> None:
     paths = [path(key) for key in keys]
     for each in paths:
         each.unlink(missing_ok=True)
-    for folder in {each.parent for each in paths}:
-        _remove_emptied(folder)
+    with _folders(fcntl.LOCK_EX):
+        for folder in {each.parent for each in paths}:
+            _remove_emptied(folder)
 
 
 def older_than(folder: str, seconds: float) -> list[str]:
@@ -208,6 +203,22 @@ def sweep_incoming(older_than_seconds: float) -> int:
 
 def _root() -> Path:
     return Path(settings.PIXORA_DATA_DIR) / "media"
+
+
+@contextmanager
+def _folders(mode: int) -> Iterator[None]:
+    """Many may place files at once; whoever removes emptied folders is alone, or a file could lose the folder that was
+    just made for it. Held by this user's processes on this machine, and given back by the kernel if one dies.
+    """
+    _make_folder(_root())
+    descriptor = os.open(_root(), os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, mode)
+        yield
+    finally:
+        # Not by closing alone: a child forked just now would go on holding it.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _close_and_unlink(file: BinaryIO, path: Path) -> None:
