@@ -1,11 +1,15 @@
-"""Runs a decoder in a child process, so that hostile bytes can end no more than that. The child is `images` itself."""
+"""Runs a decoder in a child process, so that hostile bytes can end no more than that. The child is `images` itself.
+
+And bounds what a decoder may take of a process that does other work too.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,3 +78,31 @@ def limit_this_process(seconds: int, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+@contextmanager
+def at_most(memory_bytes: int) -> Iterator[None]:
+    """Within, this process gets so much more data (RLIMIT_DATA) and then a MemoryError, before the kernel would end
+    whatever is largest on the machine. It counts for all threads, so only one may decode at a time.
+    """
+    used = _data_bytes()
+    if used is None:
+        yield
+        return
+    import resource  # not on every system that can run the site
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    room = [limit for limit in (used + memory_bytes, soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(room), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _data_bytes() -> int | None:
+    """What RLIMIT_DATA counts: the private writable memory of this process (proc(5), statm). None but on Linux."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        return None

@@ -1,6 +1,7 @@
 """A decoder in a process of its own: it may die of a picture, and says of what."""
 
 import multiprocessing
+import resource
 import signal
 import subprocess
 import sys
@@ -38,6 +39,15 @@ def test_a_decoder_apart_that_wants_too_much_memory_is_a_fault_of_the_photo(save
     with pytest.raises(images.DecoderFault) as fault:
         images.decode_apart(path, 300, memory_bytes=500 << 20)
     assert fault.value.reason == "memory"
+
+
+def test_a_decoder_in_a_worker_gets_so_much_memory_and_leaves_the_rest(save: Save) -> None:
+    path = save(pictures.png(Image.new("RGB", (10_000, 10_000))))
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(MemoryError):
+        images.decode_bounded(path, 300, memory_bytes=100 << 20)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    assert images.decode_bounded(path, 300).width == 10_000
 
 
 def test_a_decoder_apart_that_takes_too_long_is_a_fault_of_the_photo(save: Save) -> None:

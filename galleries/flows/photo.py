@@ -238,7 +238,7 @@ def examine(photo: Photo) -> None:
 
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
-    decode = images.decode if photo.attempts == 1 else images.decode_apart
+    decode = images.decode_bounded if photo.attempts == 1 else images.decode_apart
     pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
@@ -369,7 +369,8 @@ def _set_aside(photo: Photo, state: Photo.State, code: str, detail: str, **chang
 
 
 def _strike(photo: Photo, fault: images.DecoderFault) -> None:
-    strikes = photo.strikes + 1
+    """The attempt before it, in the worker, did not end well either: once a child has died too, it was the first."""
+    strikes = max(photo.strikes, 1) + 1
     if strikes >= MAX_STRIKES:
         _quarantine(photo, "decoder_fault", f"Reading this file failed {strikes} times ({fault}).")
     else:

@@ -236,7 +236,7 @@ def _query(selfie: Selfie) -> Vector:
     """The selfie's vector, (1, dimension): from the picture, or the one kept for later photos."""
     if selfie.vectors is not None:
         return _kept(selfie)[:1]
-    decode = images.decode if selfie.attempts == 1 else images.decode_apart
+    decode = images.decode_bounded if selfie.attempts == 1 else images.decode_apart
     pixels = decode(storage.path(selfie.scratch_key), images.DECODE_EDGE).pixels
     return recognition.embed_selfie(pixels, selfie.album.engine).embedding[np.newaxis]
 
