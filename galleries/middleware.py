@@ -1,13 +1,11 @@
-"""How long a request may be: refused by its Content-Length, before the first byte of the body is read.
-
-The web server holds every body to its Content-Length. It stands before CsrfViewMiddleware, which reads forms.
-"""
+"""What stands around all views: answers for whoever watches over the process, and how long a request may be."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
 from django.utils.translation import gettext as _
 
 from galleries.api.problems import problem_json
@@ -20,7 +18,25 @@ _ONE_FILE = ("guest-link", "api:shared-link-selfies")
 _MANY_FILES = ("album-upload", "api:album-photos")
 
 
+class Probes:
+    """Answers health checks before all else, which may want a database, a session or a host name that is ours."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info in ("/healthz", "/readyz"):
+            view, args, kwargs = resolve(request.path_info)
+            return view(request, *args, **kwargs)
+        return self._get_response(request)
+
+
 class BodyLimit:
+    """Refuses by the Content-Length, before the first byte of the body is read.
+
+    The web server holds every body to its Content-Length. This stands before CsrfViewMiddleware, which reads forms.
+    """
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 

@@ -21,6 +21,7 @@ urlpatterns = [
     path("", account.home, name="home"),
     path("manifest.webmanifest", brand.manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
     path("albums/", desk.albums, name="albums"),
     path("albums/new/", desk.album_new, name="album-new"),
