@@ -1,6 +1,11 @@
 """A refusal: what was asked for is understood and will not be done. Pages show its words, the API its code."""
 
+import errno
+
 from galleries.words import in_words
+
+# Status -> when trying again may help.
+RETRY_SECONDS = {429: 10, 503: 10, 507: 30}
 
 
 class Refusal(Exception):
@@ -20,3 +25,22 @@ class Refusal(Exception):
     @property
     def detail(self) -> str:
         return in_words(self._english)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it says that a disk is full: the stored files', SQLite's or PostgreSQL's (SQLSTATE 53100)."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    said = getattr(error.__cause__, "sqlite_errorname", "") or getattr(error.__cause__, "sqlstate", "")
+    return said in ("SQLITE_FULL", "53100")
+
+
+def refusal_for(error: BaseException | None) -> Refusal | None:
+    """What to tell people where nobody expected the error, but it can be said what helps."""
+    if error is None or not is_full(error):
+        return None
+    return Refusal(
+        "disk_full",
+        "The server's disk is full, so nothing new can be stored. What arrived before is safe; try again later.",
+        status=507,
+    )

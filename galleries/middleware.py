@@ -1,5 +1,8 @@
-"""What stands around all views: answers for whoever watches over the process, and how long a request may be."""
+"""What stands around all views: answers for whoever watches over the process, how long a request may be, and what is
+said where nobody expected an error.
+"""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +10,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 from django.utils.translation import gettext as _
+from django.views import defaults
 
 from galleries.api.problems import problem_json
-from galleries.errors import Refusal
+from galleries.errors import Refusal, refusal_for
 from galleries.views.page import refused
 
 # The longest list of ids that the API takes has 4 MB.
@@ -67,3 +71,15 @@ def _length(request: HttpRequest) -> int:
     """Django, too, reads nothing of a body whose length it cannot read."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isdecimal() else 0
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500, called where the error is handled: a page for people, a problem for programs; neither says
+    what went wrong, unless it can be said what helps.
+    """
+    refusal = refusal_for(sys.exception())
+    if request.path.startswith("/api/"):
+        words = "Something went wrong on our side. It has been written down."
+        refusal = refusal or Refusal("server_error", words, status=500)
+        return problem_json(refusal.status, refusal.code, refusal.detail)
+    return refused(request, refusal) if refusal else defaults.server_error(request)

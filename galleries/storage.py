@@ -3,10 +3,13 @@
 A key is a relative path made by us, such as "originals/<album>/<photo>.jpg"; it never holds a name from outside.
 """
 
+import errno
 import fcntl
 import hashlib
+import logging
 import os
 import re
+import shutil
 import tempfile
 import time
 import weakref
@@ -19,6 +22,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 _INCOMING = "incoming"
@@ -199,6 +204,28 @@ def sweep_incoming(older_than_seconds: float) -> int:
                 leftover.unlink()
                 removed += 1
     return removed
+
+
+def free_bytes() -> int:
+    """What the disk of the data folder has left; the fuller of two, where its media lie on one of their own."""
+    places = [place for place in (Path(settings.PIXORA_DATA_DIR), _root()) if place.exists()]
+    return min(shutil.disk_usage(place).free for place in places)
+
+
+def has_room(part: float = 1.0) -> bool:
+    """Whether that part of PIXORA_MIN_FREE_BYTES is free. Uploads end at the whole of it, renditions of what arrived at
+    half of it, so that a database on the same disk can always write.
+    """
+    free, wanted = free_bytes(), settings.PIXORA_MIN_FREE_BYTES * part
+    if free < wanted:
+        logger.warning("%d MB are free, fewer than the %d MB wanted.", free // 1_000_000, wanted // 1_000_000)
+    return free >= wanted
+
+
+def require_room() -> None:
+    """Raises OSError ENOSPC, as a full disk would, where there is no room for uploads."""
+    if not has_room():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _root() -> Path:

@@ -22,7 +22,7 @@ class RoughServer {
   trouble() {
     if (!this.reachable) throw new Trouble("lost");
     if (!this.signedIn) throw new Trouble("signedOut");
-    const kinds = ["lost", "busy", "fault", "signedOut"];
+    const kinds = ["lost", "busy", "fault", "signedOut", "full"];
     const kind = kinds[Math.floor(this.chance() * kinds.length)];
     if (this.chance() > this.roughness) return;
     if (kind === "signedOut") this.signedIn = false;
@@ -110,6 +110,32 @@ const tests = {
     await finished(upload);
     assert.deepEqual([upload.numbers.sent, upload.numbers.failed, upload.status], [2, 1, "some"]);
     assert.deepEqual(settled.at(-1), ["poison.jpg", "failed", "Something went wrong."]);
+  },
+
+  async "a full disk is told of, costs no file a try, and is waited for"() {
+    const server = new RoughServer(random(1), 0);
+    let refusals = 0;
+    const { send } = server;
+    server.send = async (item) => {
+      if (refusals < 50) {
+        refusals += 1;
+        throw new Trouble("full", { reason: "The server's disk is full.", seconds: 30 });
+      }
+      return send.call(server, item);
+    };
+    const seen = new Map();
+    const waits = [];
+    const wait = async (milliseconds, wakeable) => {
+      waits.push(milliseconds);
+      seen.set(upload.status, upload.numbers.sending);
+      wakeable(() => {});
+    };
+    const upload = begin(server, { wait });
+    upload.add(named("a.jpg", "b.jpg", "c.jpg", "d.jpg"));
+    await finished(upload);
+    assert.deepEqual([...seen.keys()], ["full"]);
+    assert.ok(waits.every((milliseconds) => milliseconds >= 22_500), "it knocks too often");
+    assert.deepEqual([upload.numbers.sent, upload.numbers.failed, upload.status], [4, 0, "done"]);
   },
 
   async "a file that cannot be read fails alone, and is looked at anew on retry"() {

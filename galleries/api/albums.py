@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from galleries import access
 from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
+from galleries.flows import check
 from galleries.flows import photo as photo_flow
 from galleries.models import Album, Link, Photo
 
@@ -114,10 +115,10 @@ class PhotoCheck(OwnerView):
         fields = PhotoCheckSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         files = fields.validated_data["files"]
-        missing, duplicate = photo_flow.missing_of(album, [file["sha256"] for file in files])
+        missing, duplicate = check.missing_of(album, [file["sha256"] for file in files])
         here = set(duplicate)
         paths = {file["path"] or file["name"]: file["sha256"] for file in files if file["sha256"] not in here}
-        taken = photo_flow.namesakes(album, paths)
+        taken = check.namesakes(album, paths)
         same_name = [{"path": path, "sha256": paths[path], "id": photo} for path, photo in taken.items()]
         return Response({"missing": missing, "duplicate": duplicate, "same_name": same_name})
 

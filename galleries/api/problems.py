@@ -1,18 +1,19 @@
 """Errors of the API: `application/problem+json` (RFC 9457) with a stable `code`, whatever went wrong."""
 
+import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views import defaults
-from rest_framework import exceptions, status
+from django.http import Http404, HttpResponse, JsonResponse
+from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from galleries.errors import Refusal
+from galleries.errors import RETRY_SECONDS, Refusal, refusal_for
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 10
 _TITLES = {
     400: "Bad request",
     401: "Not signed in",
@@ -27,11 +28,12 @@ _TITLES = {
     429: "Too many requests",
     500: "Server error",
     503: "Busy",
+    507: "Disk full",
 }
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler. None, for what nobody expected: Django logs it and asks `server_error` for an answer."""
+    """DRF's exception handler. None, for what nobody expected: Django logs it and asks handler500 for an answer."""
     set_rollback()
     if isinstance(error, Refusal):
         return problem(error.status, error.code, error.detail)
@@ -45,6 +47,9 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         return problem(400, "invalid", "Some fields are not right; see errors.", errors=error.detail)
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
+    if refusal := refusal_for(error):
+        logger.warning("%s: %s", refusal, error)
+        return problem(refusal.status, refusal.code, refusal.detail)
     return None
 
 
@@ -58,16 +63,12 @@ def _of_framework(error: exceptions.APIException) -> Response:
     return response
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: a page for people, a problem for programs; neither says what went wrong."""
-    if request.path.startswith("/api/"):
-        return problem_json(500, "server_error", "Something went wrong on our side. It has been written down.")
-    return defaults.server_error(request)
-
-
 def problem_json(status_code: int, code: str, detail: str) -> HttpResponse:
     """A problem from outside of DRF."""
-    return JsonResponse(_body(status_code, code, detail), status=status_code, content_type=MEDIA_TYPE)
+    response = JsonResponse(_body(status_code, code, detail), status=status_code, content_type=MEDIA_TYPE)
+    if status_code in RETRY_SECONDS:
+        response["Retry-After"] = str(RETRY_SECONDS[status_code])
+    return response
 
 
 def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:
@@ -77,6 +78,6 @@ def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:
 
 def problem(status_code: int, code: str, detail: str, **more: Any) -> Response:
     response = Response(_body(status_code, code, detail) | more, status=status_code, content_type=MEDIA_TYPE)
-    if status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
-        response["Retry-After"] = str(RETRY_SECONDS)
+    if status_code in RETRY_SECONDS:
+        response["Retry-After"] = str(RETRY_SECONDS[status_code])
     return response

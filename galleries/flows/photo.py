@@ -17,12 +17,12 @@ from uuid import UUID
 import numpy as np
 from celery import shared_task
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 import recognition
 from galleries import images, storage
-from galleries.errors import Refusal
+from galleries.errors import Refusal, is_full
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
 
@@ -30,6 +30,9 @@ from . import replacement, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
+
+# How long a photo waits for room on the disk before it is tried again.
+_ROOM_SECONDS = 30
 
 
 # Web half: receive
@@ -85,11 +88,13 @@ def _accept(
     photo.original_key = f"originals/{album.pk}/{photo.pk}{header.extension}"
     photo.content_type, photo.width, photo.height = header.content_type, header.width, header.height
     photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=UTC)
-    storage.adopt(received, photo.original_key)
     try:
+        storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
     except BaseException as error:
-        storage.delete([photo.original_key])
+        # Of a database that broke off, nobody knows whether the row is there: a file too many does less harm.
+        if not isinstance(error, OperationalError | InterfaceError) or is_full(error):
+            storage.delete([photo.original_key])
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
         if twin is None:
             raise
@@ -145,22 +150,6 @@ def adding_up(album: Album, tally: dict[str, int]) -> dict[str, int]:
     return {"received": received, "duplicate": album.duplicates} | counts | {"faces": tally["faces"]}
 
 
-def missing_of(album: Album, hashes: list[str]) -> tuple[list[str], list[str]]:
-    """Split SHA-256 sums into those whose file the album still lacks and those it has."""
-    stored = set(album.photos.filter(sha256__in=hashes).exclude(original_key="").values_list("sha256", flat=True))
-    return [h for h in hashes if h not in stored], [h for h in hashes if h in stored]
-
-
-def namesakes(album: Album, paths: Iterable[str]) -> dict[str, UUID]:
-    """Of those paths, the ones whose name and folder a photo of the album has; of several the one that came last."""
-    parts = {path: path.replace("\\", "/").rpartition("/") for path in paths}
-    wanted = {path: (images.clean_folder(folder), images.clean_name(name)) for path, (folder, _, name) in parts.items()}
-    stored = album.photos.exclude(original_key="").filter(name__in={name for _, name in wanted.values()})
-    rows = stored.order_by("received_at").values_list("folder", "name", "pk")
-    there = {(folder, name): photo for folder, name, photo in rows}
-    return {path: there[place] for path, place in wanted.items() if place in there}
-
-
 def retry(photos: QuerySet[Photo]) -> int:
     """Take up those of the photos that are quarantined once more; returns how many."""
     with transaction.atomic():
@@ -205,6 +194,8 @@ def hide_all(photos: QuerySet[Photo], *, hidden: bool) -> int:
 @shared_task
 def work() -> None:
     """One ring: take the next due photo, whichever album's turn it is; and ring first, for there may be more."""
+    if not storage.has_room(part=0.5):
+        return  # Upkeep rings again, every 15 seconds.
     if wanted := Photo.objects.due().exclude(wanted_engine="").values_list("wanted_engine", flat=True)[:1]:
         recognition.load(_usable(wanted[0]))
     if photo := Photo.objects.claim():
@@ -230,10 +221,14 @@ def examine(photo: Photo) -> None:
         _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
     except images.DecoderFault as fault:
         _strike(photo, fault)
-    except Exception:
-        # A full disk, a broken engine: no fault of the photo, which rests a little longer each time.
+    except Exception as error:
+        # A broken engine or disk: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
-        Photo.objects.release(photo, rest_seconds=min(2**photo.attempts, 300), state=_resting_state(photo))
+        rest, attempts = min(2**photo.attempts, 300), photo.attempts
+        if is_full(error):
+            # It may be full for days: an attempt that none of the photos can pass is none.
+            rest, attempts = _ROOM_SECONDS, photo.attempts - 1
+        Photo.objects.release(photo, rest_seconds=rest, attempts=attempts, state=_resting_state(photo))
 
 
 def _look_at(photo: Photo) -> Examined:

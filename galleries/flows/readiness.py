@@ -5,7 +5,6 @@ that still hangs is not asked a second time, so that a long outage piles up noth
 """
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -113,7 +112,7 @@ def _storage() -> str:
 
 
 def _disk() -> str:
-    free, wanted = shutil.disk_usage(settings.PIXORA_DATA_DIR).free, settings.PIXORA_MIN_FREE_BYTES
+    free, wanted = storage.free_bytes(), settings.PIXORA_MIN_FREE_BYTES
     if free < wanted:
         raise NotReady(f"{free // 1_000_000} MB are free, fewer than the {wanted // 1_000_000} MB wanted.")
     return f"{free // 1_000_000} MB are free."

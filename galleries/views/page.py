@@ -20,13 +20,12 @@ from django_htmx.middleware import HtmxDetails
 
 from galleries import access
 from galleries.access import Viewer
-from galleries.errors import Refusal
+from galleries.errors import RETRY_SECONDS, Refusal
 from galleries.flows import visit
 
 _View = Callable[..., HttpResponseBase]
 # What somebody can put right in the form they sent; other refusals are pages.
 _CORRECTABLE = (400, 403, 413)
-RETRY_SECONDS = 10
 _NO_DEVICES = "camera=(), microphone=(), geolocation=()"
 OWN_CAMERA = "camera=(self), microphone=(), geolocation=()"
 
@@ -74,8 +73,8 @@ def owners_page(view: _View) -> _View:
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     response = render(request, "refusal.html", {"refusal": refusal}, status=refusal.status)
-    if refusal.status in (429, 503):
-        response["Retry-After"] = str(RETRY_SECONDS)
+    if refusal.status in RETRY_SECONDS:
+        response["Retry-After"] = str(RETRY_SECONDS[refusal.status])
     return response
 
 

@@ -59,10 +59,10 @@ const drawStatus = () => {
     words.textContent = words.dataset[status] ?? "";
     stayAwake(status === "sending");
   }
-  find("pause").hidden = !["sending", "lost", "signedOut"].includes(status);
+  find("pause").hidden = !["sending", "lost", "signedOut", "full"].includes(status);
   find("go-on").hidden = find("rest").hidden = status !== "paused";
   find("sign-in").hidden = !["signedOut", "gone"].includes(status);
-  find("now").hidden = !["lost", "signedOut", "gone"].includes(status);
+  find("now").hidden = !["lost", "signedOut", "gone", "full"].includes(status);
   find("retry").hidden = !upload.numbers.failed;
 };
 

@@ -30,7 +30,7 @@ export class Upload {
   #asked = [];
   #toSend = [];
   #looking = false;
-  #trouble = null; // why nothing is sent: "lost", "signedOut", "gone"; "resting" for a moment's rest
+  #trouble = null; // why nothing is sent: "lost", "signedOut", "gone", "full"; "resting" for a moment's rest
   #paused = false;
   #setbacks = 0;
   #waiting = []; // resolvers of those who wait until sending is allowed
@@ -284,7 +284,8 @@ export class Upload {
   // connection the file's own fault.
   async #stumble(trouble) {
     if (this.#trouble) return false;
-    this.#trouble = "resting";
+    this.#trouble = trouble.kind === "full" ? "full" : "resting";
+    this.changed();
     let found = await this.server.knock();
     const atOnce = found === "open";
     if (atOnce) await this.#rest(trouble.seconds * 1000);

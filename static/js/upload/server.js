@@ -3,14 +3,14 @@ const SILENCE = 60_000; // milliseconds without a byte moving before a request i
 const KNOCK = 15_000;
 
 export class Trouble extends Error {
-  // "refused": trying again is of no use. "fault": perhaps this file's. "busy", "lost", "signedOut", "gone": nobody's.
+  // "refused": trying again is of no use. "fault": perhaps this file's. "busy", "full", "lost", "signedOut", "gone": nobody's.
   constructor(kind, { reason = "", seconds = 0 } = {}) {
     super(kind);
     Object.assign(this, { kind, reason, seconds });
   }
 }
 
-const KINDS = { 0: "lost", 401: "signedOut", 403: "fault", 404: "gone", 429: "busy", 500: "fault" };
+const KINDS = { 0: "lost", 401: "signedOut", 403: "fault", 404: "gone", 429: "busy", 500: "fault", 507: "full" };
 
 const trouble = (status, problem, retryAfter) => {
   const kind = KINDS[status] ?? (status > 500 ? "busy" : "refused");
