@@ -25,6 +25,10 @@ demo: setup  ## The same, with a small real album and a selfie to try
 test: setup .venv/.dev  ## Sets up all and runs the tests (options: ARGS="-k zip")
 	@$(python) -m pytest -n 2 --dist loadgroup $(ARGS)
 
+.PHONY: faults
+faults: setup .venv/.dev  ## Kills, cuts off and floods a running site, and says what held (options: LONG=1 SEED=7 ARGS="-k redis")
+	@FAULTS=full SEED=$${SEED:-$$(( $$(date +%s) % 10000 ))} $(python) -m pytest tests/faults -n 2 --dist loadgroup $(ARGS)
+
 .PHONY: bench
 bench: setup .venv/.dev  ## Measures speed as ratios (options: ARGS="--photos DIR --json OUT")
 	@$(python) manage.py bench $(ARGS)

@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PATIENCE = 90.0  # seconds; it is up in a few
@@ -20,13 +21,13 @@ class Site:
     url: str
     data_dir: Path
     supervisor: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def manage(self, *words: str) -> str:
         """What a management command prints; it acts on this site's data."""
         command = [sys.executable, "manage.py", *words]
-        done = subprocess.run(
-            command, cwd=_ROOT, env=environment(self.data_dir), capture_output=True, text=True, check=True
-        )
+        settings = environment(self.data_dir, **self.settings)
+        done = subprocess.run(command, cwd=_ROOT, env=settings, capture_output=True, text=True, check=True)
         return done.stdout
 
     def token(self, email: str) -> str:
@@ -34,6 +35,16 @@ class Site:
 
     def log(self) -> str:
         return (self.data_dir / "serve.log").read_text(errors="replace")
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 180) -> Any:
+    """What the condition gives, once that is true; 180 s, because a killed worker's photo rests for its lease of 60."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
@@ -50,7 +61,7 @@ def running_site(data_dir: Path, **more: str) -> Iterator[Site]:
         process = subprocess.Popen(
             command, cwd=_ROOT, env=environment(data_dir, PORT=str(port), **more), stdout=log, stderr=log
         )
-    site = Site(f"http://127.0.0.1:{port}", data_dir, process.pid)
+    site = Site(f"http://127.0.0.1:{port}", data_dir, process.pid, more)
     try:
         _wait_until_up(site, process)
         yield site

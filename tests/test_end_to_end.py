@@ -4,64 +4,19 @@ import io
 import os
 import signal
 import sqlite3
-import time
 import zipfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import requests
 
 from tests import pictures
-from tests.running import Site
+from tests.photographer import Photographer
+from tests.running import Site, wait_for
 
 pytestmark = pytest.mark.xdist_group("site")
-_PATIENCE = 180.0  # seconds; a killed worker's photo rests for its lease of 60
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{what} did not happen within {_PATIENCE:.0f} s")
-
-
-class Photographer:
-    def __init__(self, site: Site, email: str) -> None:
-        self.api = f"{site.url}/api/v1"
-        self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Token {site.token(email)}"
-
-    def make_album(self) -> str:
-        basis = {"basis": "explicit_consent", "attested": True}
-        album: dict[str, Any] = {"title": "A", "face_search": True, "legal_basis": basis}
-        made = self.session.post(f"{self.api}/albums/", json=album)
-        assert made.status_code == 201, made.text
-        return str(made.json()["id"])
-
-    def upload(self, album: str, files: dict[str, bytes]) -> dict[str, Any]:
-        sent = [("file", (name, data)) for name, data in files.items()]
-        answer = self.session.post(f"{self.api}/albums/{album}/photos/", files=sent)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json())
-
-    def progress(self, album: str) -> dict[str, int]:
-        return dict(self.session.get(f"{self.api}/albums/{album}/progress/").json())
-
-    def has_ready(self, album: str, least: int) -> bool:
-        return self.progress(album)["ready"] >= least
-
-    def finished(self, album: str) -> dict[str, int] | None:
-        numbers = self.progress(album)
-        return numbers if numbers["uploaded"] + numbers["processing"] == 0 else None
-
-    def link(self, album: str) -> str:
-        return str(self.session.post(f"{self.api}/albums/{album}/links/", json={}).json()["token"])
 
 
 def variants(count: int) -> dict[str, bytes]:
