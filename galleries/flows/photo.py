@@ -31,8 +31,8 @@ from .doorbell import ring
 
 logger = logging.getLogger(__name__)
 
-# How long a photo waits for room on the disk before it is tried again.
-_ROOM_SECONDS = 30
+# How long a photo waits for room on the disk, or for the bucket, before it is tried again.
+_OUTAGE_SECONDS = 30
 
 
 # Web half: receive
@@ -222,19 +222,20 @@ def examine(photo: Photo) -> None:
     except images.DecoderFault as fault:
         _strike(photo, fault)
     except Exception as error:
-        # A broken engine or disk: no fault of the photo, which rests a little longer each time.
+        # A broken engine, a disk, a bucket: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
         rest, attempts = min(2**photo.attempts, 300), photo.attempts
-        if is_full(error):
-            # It may be full for days: an attempt that none of the photos can pass is none.
-            rest, attempts = _ROOM_SECONDS, photo.attempts - 1
+        if is_full(error) or isinstance(error, storage.Unavailable):
+            # For days, perhaps, and no photo gets through: that is no attempt.
+            rest, attempts = _OUTAGE_SECONDS, photo.attempts - 1
         Photo.objects.release(photo, rest_seconds=rest, attempts=attempts, state=_resting_state(photo))
 
 
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode_bounded if photo.attempts == 1 else images.decode_apart
-    pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
+    with storage.local(photo.original_key) as original:
+        pixels = decode(original, images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.

@@ -237,7 +237,8 @@ def _query(selfie: Selfie) -> Vector:
     if selfie.vectors is not None:
         return _kept(selfie)[:1]
     decode = images.decode_bounded if selfie.attempts == 1 else images.decode_apart
-    pixels = decode(storage.path(selfie.scratch_key), images.DECODE_EDGE).pixels
+    with storage.local(selfie.scratch_key) as picture:
+        pixels = decode(picture, images.DECODE_EDGE).pixels
     return recognition.embed_selfie(pixels, selfie.album.engine).embedding[np.newaxis]
 
 
