@@ -2,6 +2,7 @@
 
 import errno
 
+from galleries import storage
 from galleries.words import in_words
 
 # Status -> when trying again may help.
@@ -35,12 +36,23 @@ def is_full(error: BaseException) -> bool:
     return said in ("SQLITE_FULL", "53100")
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether it is the machine's, of no one photo, and passes: a full disk, a bucket that does not answer."""
+    return is_full(error) or isinstance(error, storage.Unavailable)
+
+
 def refusal_for(error: BaseException | None) -> Refusal | None:
     """What to tell people where nobody expected the error, but it can be said what helps."""
-    if error is None or not is_full(error):
-        return None
-    return Refusal(
-        "disk_full",
-        "The server's disk is full, so nothing new can be stored. What arrived before is safe; try again later.",
-        status=507,
-    )
+    if isinstance(error, storage.Unavailable):
+        return Refusal(
+            "storage_unavailable",
+            "The store of the photos does not answer right now. Nothing is lost; try again in a moment.",
+            status=503,
+        )
+    if error is not None and is_full(error):
+        return Refusal(
+            "disk_full",
+            "The server's disk is full, so nothing new can be stored. What arrived before is safe; try again later.",
+            status=507,
+        )
+    return None

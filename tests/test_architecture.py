@@ -19,7 +19,7 @@ HEAVY = {"deepface", "tensorflow", "tf_keras", "keras", "dlib", "_dlib_pybind11"
 ALLOWED: dict[str, set[str]] = {
     "recognition": {"recognition"},
     "galleries.words": set(),
-    "galleries.errors": {"galleries.words"},
+    "galleries.errors": {"galleries.storage", "galleries.words"},
     "galleries.formats": set(),
     "galleries.names": set(),
     "galleries.archives": set(),

@@ -22,7 +22,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 
 import recognition
 from galleries import images, storage
-from galleries.errors import Refusal, is_full
+from galleries.errors import Refusal, is_full, is_outage
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
 
@@ -225,7 +225,7 @@ def examine(photo: Photo) -> None:
         # A broken engine, a disk, a bucket: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
         rest, attempts = min(2**photo.attempts, 300), photo.attempts
-        if is_full(error) or isinstance(error, storage.Unavailable):
+        if is_outage(error):
             # For days, perhaps, and no photo gets through: that is no attempt.
             rest, attempts = _OUTAGE_SECONDS, photo.attempts - 1
         Photo.objects.release(photo, rest_seconds=rest, attempts=attempts, state=_resting_state(photo))
