@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -255,3 +256,35 @@ def _remove_emptied(folder: Path) -> None:
         except OSError:
             return
         folder = folder.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file under its key; `size` in bytes, `modified` aware."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+def walk(prefix: str = "") -> Iterator[Stored]:
+    """All that is stored under keys that begin with `prefix`, in no order. What is still arriving has no key yet."""
+    for folder, folders, names in os.walk(_root() / prefix.rpartition("/")[0]):
+        if Path(folder) == _root():
+            folders[:] = [name for name in folders if name != _INCOMING]
+        for name in names:
+            file = Path(folder) / name
+            key = file.relative_to(_root()).as_posix()
+            if key.startswith(prefix) and _KEY.fullmatch(key):
+                with suppress(FileNotFoundError):
+                    facts = file.stat()
+                    yield Stored(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+
+
+def forgotten_incoming(older_than_seconds: float) -> int:
+    """How many temporary files `sweep_incoming` would remove."""
+    oldest, found = time.time() - older_than_seconds, 0
+    for leftover in (_root() / _INCOMING).glob("*"):
+        with suppress(FileNotFoundError):
+            found += leftover.stat().st_mtime <= oldest
+    return found
