@@ -25,6 +25,7 @@ from galleries.models import (
     Album,
     ApiToken,
     Archive,
+    Arrival,
     EmbeddingBlock,
     Erasure,
     Face,
@@ -305,9 +306,9 @@ class ArchiveAdmin(ReadOnly, admin.ModelAdmin):
         return archive.user.email if archive.user else f"guest {archive.guest_id}"
 
 
-@admin.register(Erasure)
+@admin.register(Arrival, Erasure)
 class ErasureAdmin(ReadOnly, admin.ModelAdmin):
-    """Files still to be deleted; empty but for moments. Deleting the row would leave them for ever."""
+    """Files to come and files to be deleted; empty but for moments. Deleting the row would leave them for ever."""
 
     list_display = ["__str__", "created_at"]
 

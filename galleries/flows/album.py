@@ -115,6 +115,6 @@ def delete_for_good(album: Album) -> None:
         return
     searches = list(locked.selfies.select_for_update().order_by("pk"))
     photos = list(locked.photos.select_for_update().order_by("pk"))
-    Erasure.order(key for each in photos for key in each.stored_keys())
+    Erasure.order_of_photos(photos)
     Erasure.order([*(search.scratch_key for search in searches), locked.logo_key])
     locked.delete()

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from galleries import images, storage
 from galleries.errors import Refusal
-from galleries.models import Album, Erasure
+from galleries.models import Album, Arrival, Erasure
 
 LOGO_BYTES = 5_000_000
 
@@ -16,11 +16,14 @@ LOGO_BYTES = 5_000_000
 def change(album: Album, *, logo: Iterable[bytes] | None = None, remove_logo: bool = False, **facts: Any) -> None:
     """Change these facts of an own album, and no more. Raises Refusal for a logo that is no picture Pixora takes."""
     drawn = _drawn(logo) if logo is not None else None
+    stored = _stored(album, drawn) if drawn else {"logo_key": "", "logo_width": 0, "logo_height": 0}
     with transaction.atomic():
         now = Album.objects.locked().get(pk=album.pk)
         if drawn or remove_logo:
             Erasure.order([now.logo_key])
-            facts |= _stored(album, drawn) if drawn else {"logo_key": "", "logo_width": 0, "logo_height": 0}
+            facts |= stored
+        if drawn and not Arrival.strike_off(str(stored["logo_key"])):
+            raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
         for name, value in facts.items():
             setattr(album, name, value)
         album.save(update_fields=list(facts))
@@ -42,5 +45,6 @@ def _drawn(chunks: Iterable[bytes]) -> images.Logo:
 
 def _stored(album: Album, logo: images.Logo) -> dict[str, Any]:
     key = f"renditions/{album.pk}/logo-{uuid.uuid4().hex}.png"
+    Arrival.objects.create(key=key)
     storage.write(key, logo.png)
     return {"logo_key": key, "logo_width": logo.width, "logo_height": logo.height}

@@ -6,13 +6,15 @@ from uuid import UUID
 from galleries import images, storage
 from galleries.models import Album
 
+from . import lost
+
 
 def missing_of(album: Album, hashes: list[str]) -> tuple[list[str], list[str]]:
     """Split SHA-256 sums into those whose file the album still lacks and those it has.
 
     Raises OSError ENOSPC where there is no room for those that it lacks.
     """
-    stored = set(album.photos.filter(sha256__in=hashes).exclude(original_key="").values_list("sha256", flat=True))
+    stored = set(lost.there(album.photos.filter(sha256__in=hashes)).values_list("sha256", flat=True))
     if missing := [h for h in hashes if h not in stored]:
         # Known before anything has been sent in vain.
         storage.require_room()

@@ -17,16 +17,16 @@ from uuid import UUID
 import numpy as np
 from celery import shared_task
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 import recognition
 from galleries import images, storage
 from galleries.errors import Refusal, is_full, is_outage
-from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
+from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
 
-from . import replacement, selfie
+from . import lost, replacement, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,9 @@ def receive(
         return _refuse(album, images.file_too_large(limit), **facts, size=limit, crc32=0)
     with received:
         known = album.photos.filter(sha256=received.sha256).first()
+        if known and lost.heal(known, received):
+            ring(work)
+            return Reception(Outcome.ACCEPTED, known, facts["name"])
         if known and known.original_key:
             return _duplicate(known, facts["name"])
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
@@ -88,17 +91,22 @@ def _accept(
     photo.original_key = f"originals/{album.pk}/{photo.pk}{header.extension}"
     photo.content_type, photo.width, photo.height = header.content_type, header.width, header.height
     photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=UTC)
+    arrival = Arrival.objects.create(key=photo.original_key)
     try:
         storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
-    except BaseException as error:
-        # Of a database that broke off, nobody knows whether the row is there: a file too many does less harm.
-        if not isinstance(error, OperationalError | InterfaceError) or is_full(error):
-            storage.delete([photo.original_key])
+    except (IntegrityError, Refusal) as error:
+        # These are known not to be committed. After any other error the row may be there: upkeep finds out.
+        arrival.erase()
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
         if twin is None:
             raise
         return _duplicate(twin, photo.name)
+    except OperationalError as error:
+        if is_full(error):
+            # This, too, is known not to be committed, and upkeep would be ten minutes late: room is what is missing.
+            storage.delete([photo.original_key])
+        raise
     return Reception(Outcome.ACCEPTED, photo, photo.name)
 
 
@@ -110,6 +118,8 @@ def _add(photo: Photo, refused_before: Photo | None) -> None:
     if refused_before:
         refused_before.delete()
     photo.save(force_insert=True)
+    if not Arrival.strike_off(photo.original_key):
+        raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
     ring(work)
 
 
@@ -156,7 +166,7 @@ def retry(photos: QuerySet[Photo]) -> int:
         fresh = {"state": Photo.State.UPLOADED, "attempts": 0, "strikes": 0, "code": "", "detail": ""}
         # "" where face search is off.
         engine = Subquery(Album.objects.filter(pk=OuterRef("album")).values("engine"))
-        quarantined = photos.filter(state=Photo.State.QUARANTINED)
+        quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=lost.WORDS)
         count = quarantined.update(**fresh, lease_until=None, fence=None, wanted_engine=engine)
         ring(work)
     return count
@@ -170,7 +180,7 @@ def delete(photos: Iterable[Photo]) -> None:
     list(Album.objects.locked().filter(pk__in={photo.album_id for photo in photos}).order_by("pk").values_list("pk"))
     # Locked first: what a worker is just committing is then there to be deleted with them.
     doomed = list(Photo.objects.select_for_update().filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
-    Erasure.order(key for photo in doomed for key in photo.stored_keys())
+    Erasure.order_of_photos(doomed)
     Photo.objects.filter(pk__in=[photo.pk for photo in doomed]).delete()
 
 
@@ -213,7 +223,7 @@ class Examined:
 def examine(photo: Photo) -> None:
     """Do all the work on a claimed photo and give it back: ready, rejected, quarantined, or to be tried again."""
     if photo.attempts > MAX_ATTEMPTS:
-        _quarantine(photo, "gave_up", "Ten attempts did not get through this photo.")
+        _quarantine(photo, *lost.why_given_up(photo))
         return
     try:
         _keep(photo, _look_at(photo))
@@ -304,7 +314,7 @@ def _take_the_place_of(replaced: Photo, photo: Photo, engine: str) -> None:
 
 
 def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
-    preview = examined.renditions.preview
+    preview, thumb = examined.renditions.preview, examined.renditions.thumb
     _settle(
         photo,
         state=Photo.State.READY,
@@ -317,6 +327,8 @@ def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
         colour=examined.renditions.colour,
         preview_size=len(preview),
         preview_crc32=zlib.crc32(preview),
+        thumb_size=len(thumb),
+        thumb_crc32=zlib.crc32(thumb),
     )
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
-from galleries.models import Album, Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
+from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Guest, Photo, Selfie
 from galleries.models.album import RESTORE_DAYS
 from galleries.models.lease import from_now
 
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # An announcement or erasure this old was left by a process that died; younger ones are still in somebody's hands.
 LEFT_SECONDS = 30
+# Longer than any request lives between storing a photo and its row; a later one finds that its file is erased.
+ARRIVAL_SECONDS = 600
 INCOMING_SECONDS = 6 * 3600
 SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
@@ -74,6 +76,8 @@ def advance_albums() -> None:
 def erase_left() -> None:
     for erasure in Erasure.objects.filter(created_at__lt=from_now(-LEFT_SECONDS)):
         _carry_out(erasure.carry_out)
+    for arrival in Arrival.objects.filter(created_at__lt=from_now(-ARRIVAL_SECONDS)):
+        _carry_out(arrival.erase)
     storage.sweep_incoming(INCOMING_SECONDS)
 
 

@@ -1,7 +1,7 @@
 from .account import ApiToken, User
 from .album import Album, LegalBasis
 from .archive import Archive
-from .erasure import Erasure
+from .erasure import Arrival, Erasure
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
@@ -11,6 +11,7 @@ __all__ = [
     "Album",
     "ApiToken",
     "Archive",
+    "Arrival",
     "EmbeddingBlock",
     "Erasure",
     "Face",

@@ -120,6 +120,8 @@ class Photo(Leased):
     colour = models.CharField(max_length=7, blank=True, default="")
     preview_size = models.PositiveBigIntegerField(default=0)
     preview_crc32 = models.PositiveBigIntegerField(default=0)
+    thumb_size = models.PositiveBigIntegerField(default=0)
+    thumb_crc32 = models.PositiveBigIntegerField(default=0)
 
     objects = PhotoQuerySet.as_manager()
 

@@ -16,13 +16,13 @@ from django.conf import settings
 
 from .contract import ShortRead, Store, Stored, Unavailable
 from .files import Files, path
-from .incoming import CHUNK_BYTES, Incoming, Received, TooLarge, prepare, receive, sweep_incoming
+from .incoming import CHUNK_BYTES, Incoming, Received, TooLarge, forgotten_incoming, prepare, receive, sweep_incoming
 from .room import free_bytes, has_room, require_room
 
 __all__ = [
     "CHUNK_BYTES", "Incoming", "Received", "ShortRead", "Stored", "TooLarge", "Unavailable", "adopt", "delete",
-    "exists", "free_bytes", "has_room", "internal_address", "local", "older_than", "open_range", "path", "prepare",
-    "read", "receive", "require_room", "size", "sweep_incoming", "walk", "write",
+    "exists", "forgotten_incoming", "free_bytes", "has_room", "internal_address", "local", "older_than", "open_range",
+    "path", "prepare", "read", "receive", "require_room", "size", "sweep_incoming", "walk", "write",
 ]  # fmt: skip
 
 _files = Files()
