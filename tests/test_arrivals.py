@@ -8,8 +8,7 @@ from django.db import OperationalError
 
 from galleries import storage
 from galleries.errors import Refusal
-from galleries.flows import brand, upkeep
-from galleries.flows import check
+from galleries.flows import brand, check, upkeep
 from galleries.flows import photo as photo_flow
 from galleries.models import Album, Arrival, Erasure, Photo
 from galleries.models.lease import from_now
