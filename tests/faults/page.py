@@ -1,4 +1,4 @@
-"""Uploads as the page's queue does it, over sockets of its own: ask what is missing, send it slowly, and never give up."""
+"""Uploads as the page does: asks what is missing, sends it, rests and tries again; over slow sockets of its own."""
 
 import http.client
 import json
@@ -28,12 +28,10 @@ class Trouble(Exception):
 
 
 class PageUploader(Uploader):
-    """`answers` counts the statuses that came, 0 stands for a connection that broke; `problems` has one body of each."""
+    """`answers` counts the statuses that came, with 0 for a broken connection; `problems` has one body of each."""
 
-    def __init__(
-        self, machine: Machine, seed: int, email: str = "olga@example.org", watch: Watch | None = None
-    ) -> None:
-        super().__init__(machine, email)
+    def __init__(self, machine: Machine, seed: int, watch: Watch | None = None) -> None:
+        super().__init__(machine)
         self.answers: Counter[int] = Counter()
         self.problems: dict[int, dict[str, Any]] = {}
         self._seed, self._watch = seed, watch
