@@ -1,12 +1,13 @@
 """The environment, typed and loud: a value that cannot be meant stops the start with its name and what was expected."""
 
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import available_timezones
 
 import environ
@@ -76,6 +77,32 @@ def database(name: str, default_file: Path) -> dict[str, Any]:
     if found["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
         raise unreadable
     return found
+
+
+def bucket(name: str) -> dict[str, str]:
+    """`s3://bucket/prefix?endpoint=https://...&region=...` in its parts; nothing, where files are the store."""
+    if not (value := text(name)):
+        return {}
+    # The value is not shown: somebody may have put a key into it.
+    unreadable = ImproperlyConfigured(
+        f"{name} cannot be read: write s3://bucket/prefix?endpoint=https://s3.example.org&region=eu-central-1 (the "
+        "prefix, endpoint and region may be left out), and the credentials into AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY."
+    )
+    address = urlsplit(value)
+    parts = {"bucket": address.netloc, "prefix": address.path.strip("/"), "endpoint": "", "region": ""}
+    asked = dict(parse_qsl(address.query, keep_blank_values=True))
+    parts |= {key: word.rstrip("/") for key, word in asked.items()}
+    shapes = {
+        "bucket": r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "prefix": r"([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?",
+        "endpoint": r"(https?://[A-Za-z0-9.-]+(:[0-9]+)?)?",
+        "region": r"[a-z0-9-]*",
+    }
+    readable = parts.keys() == shapes.keys() and all(re.fullmatch(shapes[key], parts[key]) for key in shapes)
+    if address.scheme != "s3" or address.fragment or not readable:
+        raise unreadable
+    return parts
 
 
 def email(name: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ PIXORA_DATA_DIR = env.folder("PIXORA_DATA_DIR", BASE_DIR / "var")
 PIXORA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 PIXORA_PUBLIC_URL = env.public_url("PIXORA_PUBLIC_URL")
 PIXORA_DOWNLOADS_PORT = env.whole_number("PIXORA_DOWNLOADS_PORT", 0)
+# {} for files.
+PIXORA_STORAGE = env.bucket("PIXORA_STORAGE")
 PIXORA_SENDFILE = env.flag("PIXORA_SENDFILE", False)
 
 # Security

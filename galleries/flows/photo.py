@@ -238,7 +238,7 @@ def examine(photo: Photo) -> None:
     except images.DecoderFault as fault:
         _strike(photo, fault)
     except Exception:
-        # A full disk, a broken engine: no fault of the photo, which rests a little longer each time.
+        # A full disk, a bucket that does not answer: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
         Photo.objects.release(photo, rest_seconds=min(2**photo.attempts, 300), state=_resting_state(photo))
 
@@ -246,7 +246,8 @@ def examine(photo: Photo) -> None:
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode if photo.attempts == 1 else images.decode_apart
-    pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
+    with storage.local(photo.original_key) as original:
+        pixels = decode(original, images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
