@@ -91,12 +91,16 @@ def archive_address(request: HttpRequest, archive: Archive) -> str:
 def _send_file(
     request: HttpRequest, key: str, content_type: str, etag: str, *, filename: str | None = None
 ) -> HttpResponseBase:
-    """A whole stored file: by nginx where PIXORA_SENDFILE says so, else from here. Raises Http404 if it is gone."""
+    """A whole stored file: by nginx where PIXORA_SENDFILE says so, else from here. Raises Http404 if it is gone.
+
+    Where nginx does not get it from the store, it asks here again and says so: one place retries, and tells what is
+    missing from what does not answer.
+    """
     if _unchanged(request, etag):
         return _sealed(HttpResponseNotModified(), etag)
-    if settings.PIXORA_SENDFILE:
+    if settings.PIXORA_SENDFILE and "X-Sendfile-Failed" not in request.headers:
         response: HttpResponseBase = HttpResponse(content_type=content_type)
-        response["X-Accel-Redirect"] = f"/protected/{key}"
+        response["X-Accel-Redirect"] = storage.internal_address(key, content_type)
     else:
         size = _size(key)
         body = iter(()) if request.method == "HEAD" else storage.open_range(key, 0, size)

@@ -15,14 +15,16 @@ LOGO_BYTES = 5_000_000
 
 def change(album: Album, *, logo: Iterable[bytes] | None = None, remove_logo: bool = False, **facts: Any) -> None:
     """Change these facts of an own album, and no more. Raises Refusal for a logo that is no picture Pixora takes."""
-    drawn = _drawn(logo) if logo is not None else None
-    stored = _stored(album, drawn) if drawn else {"logo_key": "", "logo_width": 0, "logo_height": 0}
+    if logo is not None:
+        # Before the album is locked: a bucket may take its time.
+        facts |= _stored(album, _drawn(logo))
+    elif remove_logo:
+        facts |= {"logo_key": "", "logo_width": 0, "logo_height": 0}
     with transaction.atomic():
         now = Album.objects.locked().get(pk=album.pk)
-        if drawn or remove_logo:
+        if "logo_key" in facts:
             Erasure.order([now.logo_key])
-            facts |= stored
-        if drawn and not Arrival.strike_off(str(stored["logo_key"])):
+        if logo is not None and not Arrival.strike_off(facts["logo_key"]):
             raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
         for name, value in facts.items():
             setattr(album, name, value)

@@ -58,21 +58,32 @@ def receive(
     """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
     if not consent:
         raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
-    with _picture(chunks) as received, transaction.atomic():
-        require_face_search(link)
-        guest, key = visit.enter(link, viewer)
-        selfie = Selfie.objects.create(
-            album=link.album,
-            link=link,
-            guest=guest,
-            keep_me_posted=keep_me_posted,
-            email=email if keep_me_posted and notice.is_offered() else "",
-            email_language=get_language(),
-            expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
-        )
+    selfie = Selfie(
+        album=link.album,
+        link=link,
+        keep_me_posted=keep_me_posted,
+        email=email if keep_me_posted and notice.is_offered() else "",
+        email_language=get_language(),
+        expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
+    )
+    # Before the album is locked: a bucket may take its time. Should this process die, upkeep finds the picture.
+    with _picture(chunks) as received:
         storage.adopt(received, selfie.scratch_key)
-        ring(work)
-    return selfie, key
+    try:
+        return selfie, _add(selfie, link, viewer)
+    except Refusal:
+        storage.delete([selfie.scratch_key])
+        raise
+
+
+@transaction.atomic
+def _add(selfie: Selfie, link: Link, viewer: Viewer) -> str | None:
+    """The guest's key if one had to be made."""
+    require_face_search(link)
+    selfie.guest, key = visit.enter(link, viewer)
+    selfie.save(force_insert=True)
+    ring(work)
+    return key
 
 
 def require_face_search(link: Link) -> None:

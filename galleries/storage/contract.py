@@ -30,9 +30,13 @@ class Stored:
     modified: datetime
 
 
+def is_key(name: str) -> bool:
+    return bool(_KEY.fullmatch(name)) and name.split("/", 1)[0] != FOLDER
+
+
 def checked(key: str) -> str:
     """Raises ValueError for what is no key."""
-    if not _KEY.fullmatch(key) or key.split("/", 1)[0] == FOLDER:
+    if not is_key(key):
         raise ValueError(f"not a storage key: {key!r}")
     return key
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .contract import ShortRead, Stored, checked
+from .contract import ShortRead, Stored, checked, is_key
 from .folders import make_folder, root, sync_folder
 from .incoming import CHUNK_BYTES, FOLDER, Received
 
@@ -72,7 +72,7 @@ class Files:
                 folders.remove(FOLDER)
             for name in sorted(names):
                 key = str((Path(folder) / name).relative_to(root()))
-                if key.startswith(prefix):
+                if key.startswith(prefix) and is_key(key):
                     with suppress(FileNotFoundError):
                         facts = (root() / key).stat()
                         yield Stored(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))

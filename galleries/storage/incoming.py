@@ -113,6 +113,15 @@ def receive(chunks: Iterable[bytes], *, limit: int) -> Received:
         incoming.discard()
 
 
+def forgotten_incoming(older_than_seconds: float) -> int:
+    """How many temporary files `sweep_incoming` would remove."""
+    oldest, found = time.time() - older_than_seconds, 0
+    for leftover in (root() / FOLDER).glob("*"):
+        with suppress(FileNotFoundError):
+            found += leftover.stat().st_mtime <= oldest
+    return found
+
+
 def sweep_incoming(older_than_seconds: float) -> int:
     """Remove temporary files that nothing was written to for so long; return how many."""
     oldest, removed = time.time() - older_than_seconds, 0
