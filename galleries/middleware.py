@@ -14,18 +14,19 @@ from galleries.views.page import refused
 
 # The longest list of ids that the API takes has 4 MB.
 PLAIN_BYTES = 10_000_000
+_PROBES = ("/healthz", "/readyz")
 _ONE_FILE = ("guest-link", "api:shared-link-selfies")
 _MANY_FILES = ("album-upload", "api:album-photos")
 
 
 class Probes:
-    """Answers health checks before all else, which may want a database, a session or a host name that is ours."""
+    """Answers who watches over the site before all else, which may want a database, a session or one of our names."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info in ("/healthz", "/readyz"):
+        if request.path_info in _PROBES or (request.path_info == "/metrics" and "Authorization" in request.headers):
             view, args, kwargs = resolve(request.path_info)
             return view(request, *args, **kwargs)
         return self._get_response(request)

@@ -38,6 +38,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PIXORA_TRUSTED_
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# For Prometheus; without it only staff who are signed in may read the measurements.
+PIXORA_METRICS_TOKEN = env.text("PIXORA_METRICS_TOKEN")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
