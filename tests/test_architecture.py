@@ -25,11 +25,12 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.archives": set(),
     "galleries.colours": set(),
     "galleries.metrics": set(),
+    "galleries.logs": set(),
     "galleries.database": set(),
     "galleries.storage": {"galleries.metrics"},
     "galleries.apart": {"galleries.formats"},
     "galleries.images": {"galleries.apart", "galleries.formats", "galleries.names"},
-    "galleries.models": {"galleries.models", "galleries.storage", "galleries.words", "recognition"},
+    "galleries.models": {"galleries.models", "galleries.storage", "galleries.words", "galleries.logs", "recognition"},
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
@@ -47,16 +48,18 @@ ALLOWED: dict[str, set[str]] = {
     },
     "galleries.api": {
         "galleries.api", "galleries.access", "galleries.flows", "galleries.media", "galleries.models",
-        "galleries.errors", "galleries.metrics", "galleries.database",
+        "galleries.errors", "galleries.metrics", "galleries.database", "galleries.logs",
     },
     "galleries.admin": {"galleries.models", "galleries.flows"},
     "galleries.uploads": {"galleries.storage"},
-    "galleries.middleware": {"galleries.views", "galleries.api", "galleries.errors", "galleries.metrics"},
+    "galleries.middleware": {"galleries.views", "galleries.api", "galleries.errors", "galleries.logs"},
     "galleries.checks": set(),
     "galleries.apps": {"galleries.checks"},
     "galleries.urls": {"galleries.views"},
     "galleries.management": {"galleries", "recognition", "pixora_site"},
-    "pixora_site": {"pixora_site", "galleries.models", "recognition"},
+    "pixora_site": {
+        "pixora_site", "galleries.models", "galleries.logs", "galleries.metrics", "galleries.database", "recognition",
+    },
 }  # fmt: skip
 
 

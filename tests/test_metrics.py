@@ -170,7 +170,7 @@ def test_they_cost_a_handful_of_queries_and_the_large_sums_once_a_minute(django_
 
 
 def test_every_measure_in_the_code_is_declared_with_its_labels() -> None:
-    used = {}
+    used: dict[str, set[str | None]] = {}
     for path in (ROOT / "galleries").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if (
@@ -179,7 +179,7 @@ def test_every_measure_in_the_code_is_declared_with_its_labels() -> None:
                 and isinstance(node.func.value, ast.Name)
                 and (node.func.value.id, node.func.attr) in {("metrics", "count"), ("metrics", "timed")}
             ):
-                names = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+                names = [str(part.value) for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
                 used |= {name: {keyword.arg for keyword in node.keywords} for name in names}
     assert used == {name: set(measure.labels) for name, measure in metrics.MEASURES.items()}
 

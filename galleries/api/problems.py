@@ -11,7 +11,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from galleries import metrics
+from galleries import logs, metrics
 from galleries.database import trouble_of
 from galleries.errors import Refusal
 
@@ -80,14 +80,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, status: int, code: str, words: str) -> HttpResponse:
     metrics.count("server_errors", status=status)
+    reference = logs.known().get("request", "")
     if request.path.startswith("/api/"):
-        return problem_json(status, code, words)
-    return HttpResponse(loader.render_to_string(f"{status}.html"), status=status)
+        return problem_json(status, code, words, request_id=reference)
+    return HttpResponse(loader.render_to_string(f"{status}.html", {"reference": reference}), status=status)
 
 
-def problem_json(status_code: int, code: str, detail: str) -> HttpResponse:
+def problem_json(status_code: int, code: str, detail: str, **more: Any) -> HttpResponse:
     """A problem from outside of DRF."""
-    return JsonResponse(_body(status_code, code, detail), status=status_code, content_type=MEDIA_TYPE)
+    return JsonResponse(_body(status_code, code, detail) | more, status=status_code, content_type=MEDIA_TYPE)
 
 
 def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:
