@@ -35,10 +35,11 @@ PIXORA_GUEST_COOKIE = "__Host-guest" if _https else "guest"
 CSRF_TRUSTED_ORIGINS = [PIXORA_PUBLIC_URL] if PIXORA_PUBLIC_URL else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PIXORA_TRUSTED_PROXIES else None
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# For Prometheus; without it only staff who are signed in may read the measurements.
+PIXORA_METRICS_TOKEN = env.text("PIXORA_METRICS_TOKEN")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -76,6 +77,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "galleries.middleware.Probes",
+    "galleries.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -179,6 +182,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Behind a proxy all come from its address: whom its limits mean, X-Forwarded-For says.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if PIXORA_TRUSTED_PROXIES else 0
 LOGIN_REDIRECT_URL = "albums"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -233,6 +238,8 @@ REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
 # Uploads and the face engine
 
 PIXORA_MAX_FILE_BYTES = env.whole_number("PIXORA_MAX_FILE_BYTES", 60_000_000, least=1)
+# The sixteen threads of one web process, each taking in a file of the largest size.
+PIXORA_MIN_FREE_BYTES = env.whole_number("PIXORA_MIN_FREE_BYTES", 1_000_000_000)
 PIXORA_MAX_PIXELS = env.whole_number("PIXORA_MAX_PIXELS", 120_000_000, least=1)
 # The form's other fields; files are counted by PIXORA_MAX_FILE_BYTES while they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
@@ -270,8 +277,7 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"mask": {"()": "pixora_site.masking.MaskSecrets"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["mask"]}},
+    "formatters": {"chosen": {"()": "pixora_site.logs.formatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }

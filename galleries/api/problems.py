@@ -1,14 +1,18 @@
 """Errors of the API: `application/problem+json` (RFC 9457) with a stable `code`, whatever went wrong."""
 
+import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views import defaults
+from django.template import loader
+from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from galleries import logs, metrics
+from galleries.database import trouble_of
 from galleries.errors import Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -59,15 +63,32 @@ def _of_framework(error: exceptions.APIException) -> Response:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: a page for people, a problem for programs; neither says what went wrong."""
+    """Django's handler500: a page for people, a problem for programs; neither says what went wrong.
+
+    Nothing here may want the database: that it is gone is one reason to be here.
+    """
+    error = sys.exc_info()[1]
+    if kind := trouble_of(error):
+        metrics.count("database_errors", kind=kind)
+        response = _answer(request, 503, "busy", _("We are back in a moment. Nothing that you sent before is lost."))
+        response["Retry-After"] = str(RETRY_SECONDS)
+        return response
+    if isinstance(error, OSError):
+        metrics.count("storage_errors")
+    return _answer(request, 500, "server_error", _("Something went wrong on our side. It has been written down."))
+
+
+def _answer(request: HttpRequest, status: int, code: str, words: str) -> HttpResponse:
+    metrics.count("server_errors", status=status)
+    reference = logs.known().get("request", "")
     if request.path.startswith("/api/"):
-        return problem_json(500, "server_error", "Something went wrong on our side. It has been written down.")
-    return defaults.server_error(request)
+        return problem_json(status, code, words, request_id=reference)
+    return HttpResponse(loader.render_to_string(f"{status}.html", {"reference": reference}), status=status)
 
 
-def problem_json(status_code: int, code: str, detail: str) -> HttpResponse:
+def problem_json(status_code: int, code: str, detail: str, **more: Any) -> HttpResponse:
     """A problem from outside of DRF."""
-    return JsonResponse(_body(status_code, code, detail), status=status_code, content_type=MEDIA_TYPE)
+    return JsonResponse(_body(status_code, code, detail) | more, status=status_code, content_type=MEDIA_TYPE)
 
 
 def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 import recognition
-from galleries import images, storage
+from galleries import images, metrics, storage
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
@@ -60,6 +60,13 @@ def receive(
 
     The photo that it `replaces` goes once this one is ready, and not before; one that is not in the album is no error.
     """
+    reception = _receive(album, name, folder, chunks, replaces)
+    metrics.count("uploads", outcome=reception.outcome)
+    metrics.count("upload_bytes", reception.photo.size, outcome=reception.outcome)
+    return reception
+
+
+def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], replaces: UUID | None) -> Reception:
     facts: dict[str, Any] = {"name": images.clean_name(name), "folder": images.clean_folder(folder)}
     limit = settings.PIXORA_MAX_FILE_BYTES
     try:
@@ -230,7 +237,8 @@ def examine(photo: Photo) -> None:
         _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
     except images.DecoderFault as fault:
         _strike(photo, fault)
-    except Exception:
+    except Exception as error:
+        metrics.count("storage_errors" if isinstance(error, OSError) else "engine_errors")
         # A full disk, a broken engine: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
         Photo.objects.release(photo, rest_seconds=min(2**photo.attempts, 300), state=_resting_state(photo))
@@ -239,13 +247,15 @@ def examine(photo: Photo) -> None:
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode if photo.attempts == 1 else images.decode_apart
-    pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
+    with metrics.timed("decode_seconds"):
+        pixels = decode(storage.path(photo.original_key), images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(_store, photo, renditions)
-        faces = recognition.find_faces(pixels, engine) if engine else []
+        find_faces = metrics.timed("engine_seconds")(recognition.find_faces)
+        faces = find_faces(pixels, engine) if engine else []
         written.result()
     return Examined(renditions, engine, faces)
 
@@ -379,6 +389,7 @@ def _strike(photo: Photo, fault: images.DecoderFault) -> None:
 def _quarantine(photo: Photo, code: str, detail: str) -> None:
     """A photo that was ready stays so, with the faces it had: its guests shall not lose it."""
     logger.warning("Photo %s is given up: %s.", photo.pk, code)
+    metrics.count("quarantines", reason=code)
     if photo.state == Photo.State.READY:
         _settle(photo, code=code, detail=detail, attempts=0, strikes=0, wanted_engine="")
     else:

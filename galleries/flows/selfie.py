@@ -23,7 +23,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 import recognition
-from galleries import images, storage
+from galleries import images, metrics, storage
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
@@ -195,7 +195,9 @@ def search(selfie: Selfie) -> None:
     if selfie.state == Selfie.State.QUEUED:
         Selfie.objects.held(selfie).update(state=Selfie.State.WORKING)
     try:
-        _finish(selfie, _find(selfie))
+        with metrics.timed("search_seconds"):
+            _finish(selfie, _find(selfie))
+        metrics.count("searches", outcome="done")
     except (Unsearchable, recognition.SelfieRejected) as rejected:
         _fail(selfie, rejected.code)
     except (images.ImageRejected, images.DecoderFault):
@@ -347,6 +349,7 @@ def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
 @transaction.atomic
 def _fail(selfie: Selfie, code: str) -> None:
     """A search that had a result keeps it, and is no longer brought up to date."""
+    metrics.count("searches", outcome=code)
     ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0, "email": ""}
     if selfie.state != Selfie.State.DONE:
         ended |= {"state": Selfie.State.FAILED, "code": code, "finished_at": Now()}

@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, Q, Subquery, Value
 from django.db.models.functions import Now
 
+from galleries import logs
+
 _Row = TypeVar("_Row", bound="Leased")
 # Losing the race for a row this often in a row means that others are busy doing the work.
 _RACES = 5
@@ -34,7 +36,9 @@ class LeaseQuerySet(models.QuerySet[_Row]):
             )
             if taken:
                 # None: deleted between the two statements.
-                return self.filter(fence=fence).first()
+                row = self.filter(fence=fence).first()
+                logs.note(**{str(self.model._meta.model_name): row.pk} if row else {})
+                return row
             if not candidates.exists():
                 return None
         return None
