@@ -164,8 +164,8 @@ CELERY_TASK_ROUTES = {
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "galleries.flows.upkeep.sweep",
-        "schedule": timedelta(seconds=15),
-        "options": {"expires": 15},
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
     }
 }
 
