@@ -16,6 +16,7 @@ from uuid import UUID
 
 import numpy as np
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
@@ -237,6 +238,9 @@ def examine(photo: Photo) -> None:
         _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
     except images.DecoderFault as fault:
         _strike(photo, fault)
+    except SoftTimeLimitExceeded:
+        Photo.objects.hand_back(photo, state=_resting_state(photo))
+        ring(work)
     except Exception as error:
         metrics.count("storage_errors" if isinstance(error, OSError) else "engine_errors")
         # A full disk, a broken engine: no fault of the photo, which rests a little longer each time.

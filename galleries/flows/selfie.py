@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Q, QuerySet, When
@@ -202,6 +203,9 @@ def search(selfie: Selfie) -> None:
         _fail(selfie, rejected.code)
     except (images.ImageRejected, images.DecoderFault):
         _fail(selfie, "damaged")
+    except SoftTimeLimitExceeded:
+        Selfie.objects.hand_back(selfie)
+        ring(work)
     except Exception:
         # No fault of the selfie: it is tried again in a moment, MAX_ATTEMPTS times at most.
         logger.exception("Search %s failed.", selfie.pk)
