@@ -7,12 +7,31 @@ from contextlib import suppress
 from typing import Any
 
 from celery import Celery
+from celery import Task as CeleryTask
 from celery.signals import worker_shutting_down
 from celery.worker import state
 
+from galleries import logs, metrics
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixora_site.settings")
 
-app = Celery("pixora")
+
+class Task(CeleryTask[Any, Any]):
+    """Its lines in the log name it, and what it claimed."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with logs.apart(task=self.name):
+            return super().__call__(*args, **kwargs)
+
+    def on_failure(self, exc: Exception, *args: Any, **kwargs: Any) -> None:
+        # Django cannot be imported before there is an app.
+        from galleries.database import trouble_of
+
+        if kind := trouble_of(exc):
+            metrics.count("database_errors", kind=kind)
+
+
+app = Celery("pixora", task_cls=Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
