@@ -4,6 +4,7 @@ One rule: `visible_to`. A foreign object and a missing one are the same 404, and
 so that a revoked link or a withdrawn consent counts on the next request.
 """
 
+import secrets
 import uuid
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -94,6 +95,18 @@ def require_user(viewer: Viewer) -> User:
 def require_scope(viewer: Viewer, scope: str) -> None:
     if scope not in viewer.scopes:
         raise Refusal("scope_missing", f"This token lacks the scope “{scope}”.", status=403)
+
+
+def require_metrics_reader(request: HttpRequest) -> None:
+    """Prometheus with its token, or a member of staff who is signed in; for anybody else there is no such page."""
+    wanted = f"Bearer {settings.PIXORA_METRICS_TOKEN}" if settings.PIXORA_METRICS_TOKEN else ""
+    given = request.headers.get("Authorization", "")
+    if given:
+        allowed = bool(wanted) and secrets.compare_digest(given.encode(), wanted.encode())
+    else:
+        allowed = request.user.is_authenticated and request.user.is_active and request.user.is_staff
+    if not allowed:
+        raise Http404
 
 
 # The rule

@@ -23,7 +23,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import content_disposition_header, parse_etags
 
-from galleries import archives, storage
+from galleries import archives, metrics, storage
 from galleries.errors import Refusal
 from galleries.images import LOGO_TYPE, PREVIEW_EDGE, RENDITION_TYPE, THUMB_EDGE
 from galleries.models import Album, Archive, Photo
@@ -68,6 +68,7 @@ def send_archive(request: HttpRequest, layout: archives.Layout, filename: str) -
     if isinstance(span, archives.Unsatisfiable):
         return _unsatisfiable(layout)
     start, stop = span or (0, layout.length)
+    metrics.count("zip_bytes", stop - start)
     body = iter(()) if request.method == "HEAD" else _one_of_few(archives.stream(layout, start, stop, _open_span))
     response = StreamingHttpResponse(body, status=206 if span else 200, content_type="application/zip")
     response["Content-Length"] = str(stop - start)

@@ -1,38 +1,71 @@
-"""What stands around all views: answers for whoever watches over the process, how long a request may be, and what is
-said where nobody expected an error.
-"""
+"""What stands around all views: answers for whoever watches over the process, and how long a request may be."""
 
-import sys
+import re
+import secrets
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 from django.utils.translation import gettext as _
-from django.views import defaults
 
+from galleries import logs
 from galleries.api.problems import problem_json
-from galleries.errors import Refusal, refusal_for
+from galleries.errors import Refusal
 from galleries.views.page import refused
 
 # The longest list of ids that the API takes has 4 MB.
 PLAIN_BYTES = 10_000_000
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_PROBES = ("/healthz", "/readyz")
 _ONE_FILE = ("guest-link", "api:shared-link-selfies")
 _MANY_FILES = ("album-upload", "api:album-photos")
 
 
 class Probes:
-    """Answers health checks before all else, which may want a database, a session or a host name that is ours."""
+    """Answers who watches over the site before all else, which may want a database, a session or one of our names."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info in ("/healthz", "/readyz"):
+        if request.path_info in _PROBES or (request.path_info == "/metrics" and "Authorization" in request.headers):
             view, args, kwargs = resolve(request.path_info)
             return view(request, *args, **kwargs)
         return self._get_response(request)
+
+
+class RequestId:
+    """Gives each request a short name, which its lines in the log, its answer and its error page have in common."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = _given_id(request) or secrets.token_hex(6)
+        with logs.apart(request=request_id):
+            response = self._get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        logs.note(**{name: kwargs[f"{name}_id"] for name in ("photo", "selfie", "archive") if f"{name}_id" in kwargs})
+
+
+def _given_id(request: HttpRequest) -> str:
+    """That of a proxy we trust, so that its log and ours speak of the same; nobody else puts words into our log."""
+    given = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) and _from_proxy(request.META.get("REMOTE_ADDR", "")) else ""
+
+
+def _from_proxy(address: str) -> bool:
+    trusted = settings.PIXORA_TRUSTED_PROXIES
+    try:
+        return "*" in trusted or any(ip_address(address) in ip_network(network) for network in trusted)
+    except ValueError:
+        return False
 
 
 class BodyLimit:
@@ -71,15 +104,3 @@ def _length(request: HttpRequest) -> int:
     """Django, too, reads nothing of a body whose length it cannot read."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isdecimal() else 0
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500, called where the error is handled: a page for people, a problem for programs; neither says
-    what went wrong, unless it can be said what helps.
-    """
-    refusal = refusal_for(sys.exception())
-    if request.path.startswith("/api/"):
-        words = "Something went wrong on our side. It has been written down."
-        refusal = refusal or Refusal("server_error", words, status=500)
-        return problem_json(refusal.status, refusal.code, refusal.detail)
-    return refused(request, refusal) if refusal else defaults.server_error(request)

@@ -22,6 +22,7 @@ urlpatterns = [
     path("manifest.webmanifest", brand.manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics_page, name="metrics"),
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
     path("albums/", desk.albums, name="albums"),
     path("albums/new/", desk.album_new, name="album-new"),

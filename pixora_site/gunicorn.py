@@ -9,8 +9,9 @@ from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
+from galleries import logs
 from pixora_site import env
-from pixora_site.masking import MaskSecrets
+from pixora_site.logs import formatter
 from pixora_site.supervisor import die_with_parent
 
 wsgi_app = "pixora_site.wsgi"
@@ -28,21 +29,22 @@ _SILENCE = 60  # seconds without a sign of life from a client's system before it
 _HEALTH = ("/healthz", "/readyz")
 
 
-class MaskedLogger(Logger):
-    """Link tokens and other secrets stand in paths and in Referer; health checks come every few seconds."""
+class SiteLogger(Logger):
+    """Lines as the site's own, so masked: secrets stand in paths. Health checks, every few seconds, have none."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
-        for log in (self.error_log, self.access_log):
-            if not any(isinstance(known, MaskSecrets) for known in log.filters):
-                log.addFilter(MaskSecrets())
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(formatter())
 
     def access(self, resp: Any, req: Request, environ: dict[str, Any], request_time: Any) -> None:
         if environ.get("PATH_INFO") not in _HEALTH:
-            super().access(resp, req, environ, request_time)
+            request_id = dict(resp.headers).get("X-Request-Id", "-")
+            with logs.apart(request=request_id):
+                super().access(resp, req, environ, request_time)
 
 
-logger_class = MaskedLogger
+logger_class = SiteLogger
 loglevel = "warning"
 accesslog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(L)ss'

@@ -1,6 +1,5 @@
-"""Keeps link tokens and other secrets that stand in addresses out of the logs."""
+"""Keeps secrets and personal data out of the logs: link tokens in addresses, passwords in URLs, e-mail addresses."""
 
-import logging
 import re
 
 # A path may stand within another address (?next=), percent-encoded, even twice.
@@ -9,13 +8,13 @@ _SECRET_PATHS = re.compile(
     rf"({_SLASH}(?:[lrm]|links|setup|reset{_SLASH}key|confirm-email){_SLASH})(?:[a-z0-9_.\-]|{_COLON}){{16,}}",
     re.IGNORECASE,
 )
+_PASSWORDS = re.compile(r"(\b[a-z][a-z0-9+.\-]*://)[^\s/@]*@", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"\b((?:token|bearer|pixora-guest:)\s+)[a-z0-9_.~+/=\-]{16,}", re.IGNORECASE)
+# PostgreSQL quotes the value that a constraint refused.
+_ADDRESSES = re.compile(r"[a-z0-9_.+\-]+(?:@|%(?:25)*40)[a-z0-9\-]+(?:\.[a-z0-9\-]+)+", re.IGNORECASE)
 
 
 def mask(text: str) -> str:
-    return _SECRET_PATHS.sub(r"\1***", text)
-
-
-class MaskSecrets(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = mask(record.getMessage()), ()
-        return True
+    for secret in (_SECRET_PATHS, _PASSWORDS, _CREDENTIALS):
+        text = secret.sub(r"\1***", text)
+    return _ADDRESSES.sub("***", text)

@@ -21,7 +21,8 @@ from typing import TextIO
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-_FIRST_PAUSE, _LONGEST_PAUSE, _PROVEN = 1.0, 30.0, 60.0  # seconds
+# A killed worker's photo waits for a lease of 60 s, and then for no more than the few until there is a worker.
+_FIRST_PAUSE, _LONGEST_PAUSE, _PROVEN = 1.0, 5.0, 60.0  # seconds
 _TICK = 0.2  # seconds
 _LONGEST_LINE = 64 * 1024  # bytes; beyond, a line is broken rather than kept in memory
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93)

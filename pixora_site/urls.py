@@ -8,4 +8,4 @@ urlpatterns = [
     path("language/", include("django.conf.urls.i18n")),
     path("", include("galleries.urls")),
 ]
-handler500 = "galleries.middleware.server_error"
+handler500 = "galleries.api.problems.server_error"

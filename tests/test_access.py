@@ -89,6 +89,8 @@ TABLE: dict[tuple[str, str], str] = {
     # No Redis runs beside this test.
     ("GET", "readyz"): "503 503 503 503 503 503",
     ("POST", "readyz"): NOT_OFFERED,
+    ("GET", "metrics"): "404 404 200 404 404 404",
+    ("POST", "metrics"): NOT_OFFERED,
     # There is an administrator already.
     ("GET", "first-admin"): "404 404 404 404 404 404",
     ("POST", "first-admin"): "404 404 404 404 404 404",

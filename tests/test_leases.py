@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings as live
 from django.core import mail
 from django.db import connection, transaction
@@ -53,6 +54,31 @@ def test_a_claimed_photo_is_nobody_elses_until_its_lease_runs_out(album: Album) 
     second = claimed()
     assert (second.pk, second.attempts) == (first.pk, 2)
     assert second.fence != first.fence
+
+
+def test_a_lease_that_no_clock_can_have_given_is_free(album: Album) -> None:
+    """The clock of a machine is set back by an hour: what was leased just before would wait as long."""
+    a_photo(album)
+    first = claimed()
+    Photo.objects.filter(pk=first.pk).update(lease_until=from_now(3600))
+    assert claimed().pk == first.pk
+
+
+def test_work_that_is_given_back_was_never_begun(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is asked to end interrupts what takes long: no attempt is counted, and another may take it."""
+    photo = a_photo(album)
+    with monkeypatch.context() as ending:
+        ending.setattr(photo_flow.images, "decode", interrupted)
+        photo_flow.work()
+    photo.refresh_from_db()
+    assert (photo.state, photo.attempts, photo.lease_until, photo.fence) == ("uploaded", 0, None, None)
+    work_off()
+    photo.refresh_from_db()
+    assert photo.state == "ready"
+
+
+def interrupted(*_: Any) -> NoReturn:
+    raise SoftTimeLimitExceeded
 
 
 def test_who_lost_the_lease_changes_nothing(searchable: Album) -> None:

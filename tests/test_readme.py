@@ -8,7 +8,7 @@ from django.core.management import get_commands
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
-_READERS = "text|flag|whole_number|words|folder|time_zone|public_url|redis_url|database|bucket|email|secret_key"
+_READERS = "text|flag|choice|whole_number|words|folder|time_zone|public_url|redis_url|database|bucket|email|secret_key"
 _READ = re.compile(rf'\b(?:{_READERS})\("([A-Z_]+)"')
 
 

@@ -1,17 +1,24 @@
 """Errors of the API: `application/problem+json` (RFC 9457) with a stable `code`, whatever went wrong."""
 
 import logging
-from typing import Any
+import sys
+from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from galleries import logs, metrics
+from galleries.database import trouble_of
 from galleries.errors import RETRY_SECONDS, Refusal, refusal_for
 
 logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer", bound=HttpResponse)
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -63,11 +70,42 @@ def _of_framework(error: exceptions.APIException) -> Response:
     return response
 
 
-def problem_json(status_code: int, code: str, detail: str) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: a page for people, a problem for programs; neither says what went wrong.
+
+    Nothing here may want the database: that it is gone is one reason to be here.
+    """
+    error = sys.exc_info()[1]
+    if refusal := refusal_for(error):
+        metrics.count("storage_errors")
+        return _answer(request, refusal.status, refusal.code, refusal.detail)
+    if kind := trouble_of(error):
+        metrics.count("database_errors", kind=kind)
+        return _answer(request, 503, "busy", _("We are back in a moment. Nothing that you sent before is lost."))
+    if isinstance(error, OSError):
+        metrics.count("storage_errors")
+    return _answer(request, 500, "server_error", _("Something went wrong on our side. It has been written down."))
+
+
+def _answer(request: HttpRequest, status: int, code: str, words: str) -> HttpResponse:
+    metrics.count("server_errors", status=status)
+    reference = logs.known().get("request", "")
+    if request.path.startswith("/api/"):
+        return problem_json(status, code, words, request_id=reference)
+    page = loader.render_to_string(f"{status}.html", {"reference": reference})
+    return _with_retry(HttpResponse(page, status=status))
+
+
+def problem_json(status_code: int, code: str, detail: str, **more: Any) -> HttpResponse:
     """A problem from outside of DRF."""
-    response = JsonResponse(_body(status_code, code, detail), status=status_code, content_type=MEDIA_TYPE)
-    if status_code in RETRY_SECONDS:
-        response["Retry-After"] = str(RETRY_SECONDS[status_code])
+    return _with_retry(
+        JsonResponse(_body(status_code, code, detail) | more, status=status_code, content_type=MEDIA_TYPE)
+    )
+
+
+def _with_retry(response: _Answer) -> _Answer:
+    if response.status_code in RETRY_SECONDS:
+        response["Retry-After"] = str(RETRY_SECONDS[response.status_code])
     return response
 
 
@@ -77,7 +115,4 @@ def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:
 
 
 def problem(status_code: int, code: str, detail: str, **more: Any) -> Response:
-    response = Response(_body(status_code, code, detail) | more, status=status_code, content_type=MEDIA_TYPE)
-    if status_code in RETRY_SECONDS:
-        response["Retry-After"] = str(RETRY_SECONDS[status_code])
-    return response
+    return _with_retry(Response(_body(status_code, code, detail) | more, status=status_code, content_type=MEDIA_TYPE))

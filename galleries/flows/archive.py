@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from galleries import access, archives
+from galleries import access, archives, metrics
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album, Archive, Match, Photo, Selfie
@@ -41,6 +41,7 @@ def _freeze(
         raise Refusal("nothing_to_download", "Choose photos that you can download; none, or not all of these are.")
     entries = _entries(chosen, size)
     layout = layout_of(entries)
+    metrics.count("zips", size=size)
     return Archive.objects.create(
         album=album, size=size, entries=entries, count=len(entries), bytes=layout.length, **holder
     )

@@ -15,6 +15,8 @@ from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from galleries import metrics
+
 logger = logging.getLogger(__name__)
 
 
@@ -30,6 +32,7 @@ def _send(task: Task[..., None]) -> None:
             with task.app.connection_for_write() as connection:
                 task.apply_async(connection=connection, retry=False)  # type: ignore[call-arg]
     except (redis.RedisError, OperationalError, OSError) as error:
+        metrics.count("lost_rings", queue=queue)
         logger.warning("Ring for queue %s lost (%s); the sweeper will ring again.", queue, type(error).__name__)
 
 

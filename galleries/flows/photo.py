@@ -16,12 +16,13 @@ from uuid import UUID
 
 import numpy as np
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 import recognition
-from galleries import images, storage
+from galleries import images, metrics, storage
 from galleries.errors import Refusal, is_full, is_outage
 from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
@@ -63,6 +64,13 @@ def receive(
 
     The photo that it `replaces` goes once this one is ready, and not before; one that is not in the album is no error.
     """
+    reception = _receive(album, name, folder, chunks, replaces)
+    metrics.count("uploads", outcome=reception.outcome)
+    metrics.count("upload_bytes", reception.photo.size, outcome=reception.outcome)
+    return reception
+
+
+def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], replaces: UUID | None) -> Reception:
     facts: dict[str, Any] = {"name": images.clean_name(name), "folder": images.clean_folder(folder)}
     limit = settings.PIXORA_MAX_FILE_BYTES
     try:
@@ -231,27 +239,32 @@ def examine(photo: Photo) -> None:
         _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
     except images.DecoderFault as fault:
         _strike(photo, fault)
+    except SoftTimeLimitExceeded:
+        Photo.objects.hand_back(photo, state=_resting_state(photo))
+        ring(work)
     except Exception as error:
+        metrics.count("storage_errors" if isinstance(error, OSError) else "engine_errors")
         # A broken engine, a disk, a bucket: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
-        rest, attempts = min(2**photo.attempts, 300), photo.attempts
         if is_outage(error):
             # For days, perhaps, and no photo gets through: that is no attempt.
-            rest, attempts = _OUTAGE_SECONDS, photo.attempts - 1
-        Photo.objects.release(photo, rest_seconds=rest, attempts=attempts, state=_resting_state(photo))
+            Photo.objects.hand_back(photo, rest_seconds=_OUTAGE_SECONDS, state=_resting_state(photo))
+            return
+        Photo.objects.release(photo, rest_seconds=min(2**photo.attempts, 300), state=_resting_state(photo))
 
 
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode_bounded if photo.attempts == 1 else images.decode_apart
-    with storage.local(photo.original_key) as original:
+    with metrics.timed("decode_seconds"), storage.local(photo.original_key) as original:
         pixels = decode(original, images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(_store, photo, renditions)
-        faces = recognition.find_faces(pixels, engine) if engine else []
+        find_faces = metrics.timed("engine_seconds")(recognition.find_faces)
+        faces = find_faces(pixels, engine) if engine else []
         written.result()
     return Examined(renditions, engine, faces)
 
@@ -272,7 +285,7 @@ def _usable(engine: str) -> str:
 
 def _keep(photo: Photo, examined: Examined) -> None:
     with transaction.atomic():
-        giving_way = _locked_with_replaced(photo)
+        giving_way = replacement.locked_giving_way(photo)
         held = Photo.objects.held(photo).select_for_update().first()
         if held and examined.engine and held.wanted_engine:
             _replace_faces(photo, examined.engine, examined.faces)
@@ -285,26 +298,6 @@ def _keep(photo: Photo, examined: Examined) -> None:
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
         selfie.announce(photo.album_id, examined.engine)
-
-
-def _locked_with_replaced(photo: Photo) -> list[Photo]:
-    """The photos that give way to this one, as far as they are still there; all locked, and the album before them."""
-    if photo.replaces is None or not Album.objects.locked().filter(pk=photo.album_id).first():
-        return []
-    giving_way = _replaced_by(photo)
-    every = Photo.objects.select_for_update().filter(album=photo.album_id, pk__in=[photo.pk, *giving_way])
-    there = {each.pk: each for each in every.order_by("pk")}
-    return [there[pk] for pk in giving_way if pk in there]
-
-
-def _replaced_by(photo: Photo) -> list[UUID]:
-    """The one that it replaces; and where that one was itself to replace another and is not ready, that other too."""
-    chain, following = [], photo.replaces
-    while following:
-        chain.append(following)
-        older = Photo.objects.filter(album=photo.album_id, pk=following)
-        following = older.values_list("replaces", flat=True).first()
-    return chain
 
 
 def _take_the_place_of(replaced: Photo, photo: Photo, engine: str) -> None:
@@ -388,6 +381,7 @@ def _strike(photo: Photo, fault: images.DecoderFault) -> None:
 def _quarantine(photo: Photo, code: str, detail: str) -> None:
     """A photo that was ready stays so, with the faces it had: its guests shall not lose it."""
     logger.warning("Photo %s is given up: %s.", photo.pk, code)
+    metrics.count("quarantines", reason=code)
     if photo.state == Photo.State.READY:
         _settle(photo, code=code, detail=detail, attempts=0, strikes=0, wanted_engine="")
     else:

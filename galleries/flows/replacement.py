@@ -1,4 +1,4 @@
-"""What a new photo takes over from the one whose place it takes."""
+"""Photos that give way to a new one, and what it takes over from them."""
 
 import uuid
 
@@ -42,3 +42,23 @@ def _vectors(photo: uuid.UUID, engine: str) -> Vector:
     """By the ordinals of the photo's faces."""
     block = EmbeddingBlock.objects.filter(photo=photo, engine=engine)
     return stack(block.values_list("photo", "count", "vectors", "weak"))[1]
+
+
+def locked_giving_way(photo: Photo) -> list[Photo]:
+    """The photos that give way to this one, as far as they are still there; all locked, and the album before them."""
+    if photo.replaces is None or not Album.objects.locked().filter(pk=photo.album_id).first():
+        return []
+    giving_way = _replaced_by(photo)
+    every = Photo.objects.select_for_update().filter(album=photo.album_id, pk__in=[photo.pk, *giving_way])
+    there = {each.pk: each for each in every.order_by("pk")}
+    return [there[pk] for pk in giving_way if pk in there]
+
+
+def _replaced_by(photo: Photo) -> list[uuid.UUID]:
+    """The one that it replaces; and where that one was itself to replace another and is not ready, that other too."""
+    chain, following = [], photo.replaces
+    while following:
+        chain.append(following)
+        older = Photo.objects.filter(album=photo.album_id, pk=following)
+        following = older.values_list("replaces", flat=True).first()
+    return chain

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Q, QuerySet, When
@@ -23,7 +24,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 import recognition
-from galleries import images, storage
+from galleries import images, metrics, storage
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
@@ -206,11 +207,16 @@ def search(selfie: Selfie) -> None:
     if selfie.state == Selfie.State.QUEUED:
         Selfie.objects.held(selfie).update(state=Selfie.State.WORKING)
     try:
-        _finish(selfie, _find(selfie))
+        with metrics.timed("search_seconds"):
+            _finish(selfie, _find(selfie))
+        metrics.count("searches", outcome="done")
     except (Unsearchable, recognition.SelfieRejected) as rejected:
         _fail(selfie, rejected.code)
     except (images.ImageRejected, images.DecoderFault):
         _fail(selfie, "damaged")
+    except SoftTimeLimitExceeded:
+        Selfie.objects.hand_back(selfie)
+        ring(work)
     except Exception:
         # No fault of the selfie: it is tried again in a moment, MAX_ATTEMPTS times at most.
         logger.exception("Search %s failed.", selfie.pk)
@@ -359,6 +365,7 @@ def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
 @transaction.atomic
 def _fail(selfie: Selfie, code: str) -> None:
     """A search that had a result keeps it, and is no longer brought up to date."""
+    metrics.count("searches", outcome=code)
     ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0, "email": ""}
     if selfie.state != Selfie.State.DONE:
         ended |= {"state": Selfie.State.FAILED, "code": code, "finished_at": Now()}

@@ -11,9 +11,13 @@ from django.db import models
 from django.db.models import F, Q, Subquery, Value
 from django.db.models.functions import Now
 
+from galleries import logs
+
 _Row = TypeVar("_Row", bound="Leased")
 # Losing the race for a row this often in a row means that others are busy doing the work.
 _RACES = 5
+# A lease lasts for a minute, and a photo rests for five at most.
+_LONGEST_SECONDS = 600
 
 
 def from_now(seconds: float) -> models.expressions.CombinedExpression:
@@ -21,7 +25,9 @@ def from_now(seconds: float) -> models.expressions.CombinedExpression:
 
 
 def is_free() -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    """Also where it ends later than any that is given: its machine's clock has since been set back."""
+    later_than_given = Q(lease_until__gt=from_now(_LONGEST_SECONDS))
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now()) | later_than_given
 
 
 class LeaseQuerySet(models.QuerySet[_Row]):
@@ -34,7 +40,9 @@ class LeaseQuerySet(models.QuerySet[_Row]):
             )
             if taken:
                 # None: deleted between the two statements.
-                return self.filter(fence=fence).first()
+                row = self.filter(fence=fence).first()
+                logs.note(**{str(self.model._meta.model_name): row.pk} if row else {})
+                return row
             if not candidates.exists():
                 return None
         return None
@@ -47,6 +55,10 @@ class LeaseQuerySet(models.QuerySet[_Row]):
         """Give the row back with its changes, not to be taken before it has rested. False: it was no longer held."""
         until = from_now(rest_seconds) if rest_seconds else None
         return bool(self.held(row).update(fence=None, lease_until=until, **changes))
+
+    def hand_back(self, row: _Row, **changes: Any) -> bool:
+        """Give the row back as if it had not been claimed: its worker was asked to end in the middle of the work."""
+        return self.release(row, attempts=F("attempts") - 1, **changes)
 
 
 class Leased(models.Model):

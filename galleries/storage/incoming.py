@@ -133,15 +133,6 @@ def sweep_incoming(older_than_seconds: float) -> int:
     return removed
 
 
-def forgotten_incoming(older_than_seconds: float) -> int:
-    """How many temporary files `sweep_incoming` would remove."""
-    oldest, found = time.time() - older_than_seconds, 0
-    for leftover in (root() / FOLDER).glob("*"):
-        with suppress(FileNotFoundError):
-            found += leftover.stat().st_mtime <= oldest
-    return found
-
-
 def _close_and_unlink(file: BinaryIO, path: Path) -> None:
     with suppress(OSError):
         file.close()

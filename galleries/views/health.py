@@ -3,7 +3,8 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from galleries.flows import readiness
+from galleries import access, metrics
+from galleries.flows import gauges, readiness
 
 
 @require_safe
@@ -18,4 +19,13 @@ def readyz(request: HttpRequest) -> HttpResponse:
     checks = {answer.name: {"ok": answer.ok, "words": answer.words} for answer in answers}
     response = JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
     response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+def metrics_page(request: HttpRequest) -> HttpResponse:
+    access.require_metrics_reader(request)
+    text, content_type = metrics.render(gauges.gauges)
+    response = HttpResponse(text, content_type=content_type)
+    response["Cache-Control"] = "private, no-store"
     return response

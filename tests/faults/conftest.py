@@ -28,17 +28,18 @@ DATABASES = ("sqlite", "postgresql")
 @dataclass(frozen=True)
 class Size:
     photos: int
+    small: int  # photos, where fewer show as much
     kills: int
     outage: float  # seconds that a server stays away
     transactions: int
 
 
 SIZE = (
-    Size(1000, 200, 60, 60_000)
+    Size(1000, 300, 200, 60, 60_000)
     if LONG
-    else Size(300, 60, 30, 20_000)
+    else Size(300, 80, 60, 30, 20_000)
     if FULL
-    else Size(photos=20, kills=3, outage=4, transactions=1000)
+    else Size(photos=20, small=20, kills=3, outage=4, transactions=1000)
 )
 
 

@@ -36,18 +36,22 @@ class Machine:
                 return [child.pid for child in psutil.Process(pid).children()]
         return []
 
+    def ingest(self) -> list[psutil.Process]:
+        """The parent of the workers, and they."""
+        pid = self.program("ingest")
+        return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)] if pid else []
+
     def processes(self) -> list[psutil.Process]:
         """All of the site, the supervisor first."""
         supervisor = psutil.Process(self.site.supervisor)
         return [supervisor, *supervisor.children(recursive=True)]
 
     @contextmanager
-    def another(self, program: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-        """One more of a program, as a container of its own would run it."""
-        words = [sys.executable, "manage.py", "serve", program]
-        with (self.site.data_dir / f"another-{program}.log").open("ab") as log:
+    def another(self, *words: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+        """One more process of the site, as a container of its own would run it: `words` follow `python`."""
+        with (self.site.data_dir / "others.log").open("ab") as log:
             process = subprocess.Popen(
-                words,
+                [sys.executable, *words],
                 cwd=Path(__file__).resolve().parents[2],
                 env=environment(self.site.data_dir, **{**self.site.settings, **settings}),
                 stdout=log,

@@ -1,0 +1,17 @@
+"""What a database error means for whoever waits: a fault of ours, or a moment's patience."""
+
+from django.db import InterfaceError, OperationalError
+
+_OURS = ("no such table", "no such column", "has no column")
+
+
+def trouble_of(error: BaseException | None) -> str:
+    """ "locked", "full" or "gone" for what a database that is busy or away answers; "" for anything else."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return ""
+    words = str(error).lower()
+    if any(ours in words for ours in _OURS):
+        return ""
+    if any(word in words for word in ("locked", "lock timeout", "deadlock", "could not serialize")):
+        return "locked"
+    return "full" if any(word in words for word in ("full", "too many", "remaining connection slots")) else "gone"
