@@ -20,14 +20,14 @@ _PATIENCE = 90.0  # seconds; it is up in a few
 class Site:
     url: str
     data_dir: Path
-    supervisor: int
+    supervisor: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def manage(self, *words: str) -> str:
         """What a management command prints; it acts on this site's data."""
         command = [sys.executable, "manage.py", *words]
-        settings = environment(self.data_dir, **self.settings)
-        done = subprocess.run(command, cwd=_ROOT, env=settings, capture_output=True, text=True, check=True)
+        variables = environment(self.data_dir, **self.settings)
+        done = subprocess.run(command, cwd=_ROOT, env=variables, capture_output=True, text=True, check=True)
         return done.stdout
 
     def token(self, email: str) -> str:
