@@ -38,7 +38,11 @@ class Site:
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PIXORA_", "DJANGO_"))}
-    settings = {"PIXORA_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "pixora_site.settings"}
+    settings = {
+        "PIXORA_DATA_DIR": str(data_dir),
+        "DJANGO_SETTINGS_MODULE": "pixora_site.settings",
+        "PIXORA_SECRET_KEY": "a key of the tests, which all programs of a site share",
+    }
     return inherited | settings | more
 
 
