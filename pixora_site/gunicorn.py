@@ -21,7 +21,7 @@ keepalive = 15
 timeout = 60
 # Below the supervisor's 25 s, so that gunicorn itself says what it cut off.
 graceful_timeout = 20
-forwarded_allow_ips = ",".join(env.words("PIXORA_TRUSTED_PROXIES"))
+forwarded_allow_ips = ",".join(env.networks("PIXORA_TRUSTED_PROXIES"))
 # It would be a file in the home folder.
 control_socket_disable = True
 

@@ -49,7 +49,11 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 180) -> A
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PIXORA_", "DJANGO_"))}
-    settings = {"PIXORA_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "pixora_site.settings"}
+    settings = {
+        "PIXORA_DATA_DIR": str(data_dir),
+        "DJANGO_SETTINGS_MODULE": "pixora_site.settings",
+        "PIXORA_SECRET_KEY": "a key of the tests, which all programs of a site share",
+    }
     return inherited | settings | more
 
 
