@@ -21,7 +21,7 @@ from tests.running import wait_for
 _HOUR = 3600
 
 
-@pytest.mark.databases(short=["postgresql"])
+@pytest.mark.databases(short=[])
 def test_workers_whose_clocks_are_off_by_an_hour(
     machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
 ) -> None:
@@ -42,6 +42,7 @@ def test_workers_whose_clocks_are_off_by_an_hour(
     row.holds("no photo taken up twice")
 
 
+@pytest.mark.databases(short=[])
 def test_the_machine_s_clock_is_set_back_while_a_worker_dies(machine: Machine, row: Row, seed: int) -> None:
     """the machine's clock set back by an hour, and a worker killed."""
     uploader = Uploader(machine)

@@ -29,7 +29,7 @@ def mails(tmp_path: Path) -> Path:
 @pytest.fixture
 def doubled(start: Callable[..., AbstractContextManager[Machine]], mails: Path, tmp_path: Path) -> Iterator[Machine]:
     """A site with two beats and two upkeeps, that writes its mails to files."""
-    public = {"EMAIL_URL": f"filemail://{mails}", "PIXORA_PUBLIC_URL": "http://localhost"}
+    public = {"EMAIL_URL": f"filemail:///{mails}", "PIXORA_PUBLIC_URL": "http://localhost"}
     beat = ["-m", "celery", "--app=pixora_site", "beat", f"--schedule={tmp_path / 'second-beat'}", "--pidfile="]
     with start(**public, PIXORA_ALLOWED_HOSTS="127.0.0.1") as machine, ExitStack() as stack:
         stack.enter_context(machine.another(*beat))
@@ -37,6 +37,7 @@ def doubled(start: Callable[..., AbstractContextManager[Machine]], mails: Path, 
         yield machine
 
 
+@pytest.mark.databases(short=[])
 def test_two_sweepers_at_once(
     doubled: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result], mails: Path
 ) -> None:
