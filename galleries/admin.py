@@ -298,7 +298,6 @@ class ArchiveAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["size", "created_at"]
     search_fields = ["id", "album__title", "user__email"]
     list_select_related = ["album", "user"]
-    exclude = ["entries"]
 
     @admin.display(description=_("holder"))
     def holder(self, archive: Archive) -> str:

@@ -140,9 +140,13 @@ def read(key: str) -> bytes:
 
 def path(key: str) -> Path:
     """Where `key` lies on this machine, whether it exists or not. Raises ValueError for what is no key."""
+    _require_key(key)
+    return _root() / key
+
+
+def _require_key(key: str) -> None:
     if not _KEY.fullmatch(key) or key.split("/", 1)[0] == _INCOMING:
         raise ValueError(f"not a storage key: {key!r}")
-    return _root() / key
 
 
 def size(key: str) -> int:
@@ -167,6 +171,19 @@ def open_range(key: str, offset: int, length: int) -> Iterator[bytes]:
                 raise ShortRead(f"{key} ends {length} bytes too early")
             length -= len(chunk)
             yield chunk
+
+
+def read_range(key: str, offset: int, length: int) -> bytes:
+    """The same at once, for a small one: in a zip of 70,000, a Path and a file object cost more than the bytes."""
+    _require_key(key)
+    descriptor = os.open(f"{settings.PIXORA_DATA_DIR}/media/{key}", os.O_RDONLY)
+    try:
+        data = os.pread(descriptor, length, offset)
+    finally:
+        os.close(descriptor)
+    if len(data) < length:
+        raise ShortRead(f"{key} ends {length - len(data)} bytes too early")
+    return data
 
 
 def delete(keys: Iterable[str]) -> None:

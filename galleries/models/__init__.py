@@ -1,6 +1,6 @@
 from .account import ApiToken, User
 from .album import Album, LegalBasis
-from .archive import Archive
+from .archive import Archive, ArchiveSection
 from .erasure import Erasure
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
@@ -11,6 +11,7 @@ __all__ = [
     "Album",
     "ApiToken",
     "Archive",
+    "ArchiveSection",
     "EmbeddingBlock",
     "Erasure",
     "Face",
