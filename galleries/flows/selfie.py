@@ -31,7 +31,7 @@ from galleries.models.photo import stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import notice, search_index, visit
+from . import admission, notice, search_index, visit
 from .doorbell import ring
 from .search_index import SearchIndex
 
@@ -58,9 +58,11 @@ def receive(
     """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
     if not consent:
         raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
+    admission.require_room_to_search()
     with _picture(chunks) as received, transaction.atomic():
         require_face_search(link)
         guest, key = visit.enter(link, viewer)
+        admission.require_few_searches(guest)
         selfie = Selfie.objects.create(
             album=link.album,
             link=link,

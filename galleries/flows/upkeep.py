@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
-from galleries.models import Album, Archive, EmbeddingBlock, Erasure, Guest, Photo, Selfie
+from galleries.models import Album, Archive, Arrivals, EmbeddingBlock, Erasure, Guest, Photo, Selfie
 from galleries.models.album import RESTORE_DAYS
 from galleries.models.lease import from_now
 
@@ -99,4 +99,5 @@ def drop_old() -> None:
     Selfie.objects.filter(state=Selfie.State.EXPIRED, expires_at__lt=days).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
+    Arrivals.objects.over().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

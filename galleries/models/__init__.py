@@ -5,13 +5,14 @@ from .erasure import Erasure
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
-from .sharing import Guest, GuestKey, Link, Visit
+from .sharing import Arrivals, Guest, GuestKey, Link, Visit
 
 __all__ = [
     "Album",
     "ApiToken",
     "Archive",
     "ArchiveSection",
+    "Arrivals",
     "EmbeddingBlock",
     "Erasure",
     "Face",
