@@ -202,7 +202,8 @@ def album_for(viewer: Viewer, pk: uuid.UUID) -> Album:
 
 def deleted_albums(viewer: Viewer) -> QuerySet[Album]:
     """What the viewer may have back. Nothing else of a deleted album is to be had."""
-    return Album.objects.filter(owner=viewer.user, deleted_at__isnull=False) if viewer.user else Album.objects.none()
+    deleted = Album.objects.filter(deleted_at__isnull=False, doomed=False)
+    return deleted.filter(owner=viewer.user) if viewer.user else deleted.none()
 
 
 def deleted_album_for(viewer: Viewer, pk: uuid.UUID) -> Album:

@@ -179,7 +179,7 @@ class AlbumAdmin(CountedDeletion):
 
     def delete_all(self, rows: Iterable[Album]) -> None:
         for album in rows:
-            album_flow.delete_for_good(album)
+            album_flow.delete_for_good(album, patience=album_flow.A_WHILE)
 
     @admin.display(description=_("photos"), ordering="photos_all")
     def all_photos(self, album: Any) -> str:

@@ -65,6 +65,9 @@ class Album(models.Model):
     # Deleted, but to be had back for a while: nothing of it is served, its faces and searches are gone.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
+    # Deleted for good: what is left of it goes step by step, and nobody has it back.
+    doomed = models.BooleanField(default=False, editable=False)
+
     objects = AlbumQuerySet.as_manager()
 
     class Meta:
