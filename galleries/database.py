@@ -6,7 +6,7 @@ _OURS = ("no such table", "no such column", "has no column")
 
 
 def trouble_of(error: BaseException | None) -> str:
-    """ "locked", "full" or "gone" for what a database that is busy or away answers; "" for anything else."""
+    """What a database says that is busy or away: locked, full, slow or gone; "" for anything else."""
     if not isinstance(error, OperationalError | InterfaceError):
         return ""
     words = str(error).lower()
@@ -14,4 +14,6 @@ def trouble_of(error: BaseException | None) -> str:
         return ""
     if any(word in words for word in ("locked", "lock timeout", "deadlock", "could not serialize")):
         return "locked"
-    return "full" if any(word in words for word in ("full", "too many", "remaining connection slots")) else "gone"
+    if any(word in words for word in ("full", "too many", "remaining connection slots")):
+        return "full"
+    return "slow" if "statement timeout" in words else "gone"

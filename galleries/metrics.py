@@ -50,7 +50,7 @@ MEASURES = {
     "quarantines": Measure("Photos given up.", ("reason",)),
     "storage_errors": Measure("Photos and answers that a failing disk or bucket held up."),
     "engine_errors": Measure("Photos that could not be examined, through no fault of theirs or of the disk."),
-    "database_errors": Measure("Requests and tasks that the database failed: locked, full or gone.", ("kind",)),
+    "database_errors": Measure("Requests and tasks that the database failed: locked, full, slow or gone.", ("kind",)),
     "lost_rings": Measure("Doorbells that Redis did not take; the sweeper makes them good.", ("queue",)),
     "server_errors": Measure("Answers of 500 and above.", ("status",)),
 }

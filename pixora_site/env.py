@@ -1,10 +1,12 @@
 """The environment, typed and loud: a value that cannot be meant stops the start with its name and what was expected."""
 
+import difflib
 import os
 import re
 import secrets
 import tempfile
 from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,10 +16,36 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 _env = environ.Env()
+_asked: set[str] = set()
+# Not settings: what the tests and measurements look for.
+_OTHERS = {"PIXORA_PHOTOS", "PIXORA_REQUIRE_ALL"}
 
 
 def text(name: str, default: str = "") -> str:
+    _asked.add(name)
     return os.environ.get(name, "").strip() or default
+
+
+def secret(name: str) -> str:
+    """The variable, else what stands in the file that `name`_FILE names."""
+    value, file = text(name), text(f"{name}_FILE")
+    if value and file:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: keep one.")
+    if not file:
+        return value
+    try:
+        found = Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read ({type(error).__name__}).") from error
+    if not found:
+        raise ImproperlyConfigured(f"{name}_FILE names an empty file.")
+    return found
+
+
+def misspelt() -> list[tuple[str, str]]:
+    """Variables that look like settings and are none, each with the one that may have been meant, or ""."""
+    wrong = sorted(name for name in os.environ if name.startswith("PIXORA_") and name not in _asked | _OTHERS)
+    return [(name, next(iter(difflib.get_close_matches(name, _asked)), "")) for name in wrong]
 
 
 def flag(name: str, default: bool) -> bool:
@@ -52,6 +80,19 @@ def words(name: str) -> list[str]:
     return [word for word in text(name).replace(",", " ").split() if word]
 
 
+def networks(name: str) -> list[str]:
+    """Addresses and networks; "*" is everybody."""
+    found = words(name)
+    for word in found:
+        try:
+            word == "*" or ip_network(word)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} is {word!r}: write addresses or networks such as 10.0.0.0/8."
+            ) from error
+    return found
+
+
 def folder(name: str, default: Path) -> Path:
     return Path(text(name, str(default))).expanduser().resolve()
 
@@ -64,9 +105,9 @@ def public_url(name: str) -> str:
 
 
 def redis_url(name: str, default_socket: Path) -> str:
-    value = text(name, f"unix://{default_socket}")
+    value = secret(name) or f"unix://{default_socket}"
     if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
-        raise ImproperlyConfigured(f"{name} is {value!r}: it starts with redis://, rediss:// or unix://.")
+        raise ImproperlyConfigured(f"{name} cannot be read: it starts with redis://, rediss:// or unix://.")
     return value
 
 
@@ -75,13 +116,15 @@ def broker_url(redis: str) -> str:
     return redis.replace("unix://", "redis+socket://", 1)
 
 
-def database(name: str, default_file: Path) -> dict[str, Any]:
+def database(name: str, default_file: Path, password: str = "") -> dict[str, Any]:
+    """`password` is for an address that has none."""
     unreadable = ImproperlyConfigured(f"{name} cannot be read: write postgres://user:password@host:5432/name.")
     try:
-        found = dict(_env.db_url(name, default=f"sqlite:///{default_file}"))
+        found = dict(_env.db_url_config(secret(name) or f"sqlite:///{default_file}"))
     except Exception as error:
         raise unreadable from error
-    if found["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+    found["PASSWORD"] = found.get("PASSWORD") or password
+    if found.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
         raise unreadable
     return found
 
@@ -114,14 +157,14 @@ def bucket(name: str) -> dict[str, str]:
 
 def email(name: str) -> dict[str, Any]:
     try:
-        return dict(_env.email_url(name))
+        return dict(_env.email_url_config(secret(name)))
     except Exception as error:
         raise ImproperlyConfigured(f"{name} cannot be read: write smtp+tls://user:password@host:587.") from error
 
 
 def secret_key(name: str, file: Path) -> str:
     """The key from the environment, else from `file`, which a first run makes (mode 0600)."""
-    if given := text(name):
+    if given := secret(name):
         return given
     if not file.exists():
         _make_key(file)

@@ -15,13 +15,13 @@ from pixora_site.logs import formatter
 from pixora_site.supervisor import die_with_parent
 
 wsgi_app = "pixora_site.wsgi"
-worker_class = "gthread"
+worker_class = "pixora_site.turn_away.Worker"
 keepalive = 15
 # Of the worker's main loop, which no slow client can hold up: a download may take as long as it takes.
 timeout = 60
 # Below the supervisor's 25 s, so that gunicorn itself says what it cut off.
 graceful_timeout = 20
-forwarded_allow_ips = ",".join(env.words("PIXORA_TRUSTED_PROXIES"))
+forwarded_allow_ips = ",".join(env.networks("PIXORA_TRUSTED_PROXIES"))
 # It would be a file in the home folder.
 control_socket_disable = True
 

@@ -13,6 +13,8 @@ _WEB_THREADS = 16
 _WEB_WORKERS = min(2, os.cpu_count() or 1)
 # A zip holds a thread for as long as a phone takes; the few beyond the cap say at once that it is full.
 _DOWNLOAD_THREADS, _ZIP_STREAMS = 64, 60
+# Seconds that PostgreSQL works at one statement: nobody waits longer for a page, and a task is killed after 50.
+_PAGE_STATEMENT, _TASK_STATEMENT = "30", "45"
 # Pages come before a guest's search, and that before an album of thousands.
 _SOON, _LATER = 5, 10
 _THREAD_SETTINGS = (
@@ -71,7 +73,7 @@ def _redis() -> Program:
 
 def _gunicorn(name: str, host: str, port: int, threads: int, environment: dict[str, str]) -> Program:
     config = ("--config=python:pixora_site.gunicorn", f"--bind={_joined(host, port)}", f"--threads={threads}")
-    return _python(name, ("gunicorn", *config), environment)
+    return _python(name, ("gunicorn", *config), {**environment, "PIXORA_STATEMENT_SECONDS": _PAGE_STATEMENT})
 
 
 def _worker(queue: str, niceness: int, *options: str) -> Program:
@@ -82,7 +84,7 @@ def _worker(queue: str, niceness: int, *options: str) -> Program:
 def _celery(name: str, niceness: int, *words: str) -> Program:
     # `serve` has run Django's checks, which load all pages.
     module = ("celery", "--quiet", "--skip-checks", "--app=pixora_site", *words, "--loglevel=WARNING")
-    return _python(name, module, _threads(), niceness)
+    return _python(name, module, {**_threads(), "PIXORA_STATEMENT_SECONDS": _TASK_STATEMENT}, niceness)
 
 
 def _threads() -> dict[str, str]:
@@ -93,5 +95,9 @@ def _threads() -> dict[str, str]:
 def _python(
     name: str, module: tuple[str, ...], environment: dict[str, str], niceness: int = 0, *, once: bool = False
 ) -> Program:
-    common = {"PYTHONUNBUFFERED": "1", "PIXORA_DATA_DIR": str(settings.PIXORA_DATA_DIR)}
+    common = {
+        "PYTHONUNBUFFERED": "1",
+        "PIXORA_DATA_DIR": str(settings.PIXORA_DATA_DIR),
+        "PGAPPNAME": f"pixora-{name}",
+    }
     return Program(name, (sys.executable, "-m", *module), {**common, **environment}, niceness=niceness, once=once)

@@ -27,21 +27,25 @@ PIXORA_SENDFILE = env.flag("PIXORA_SENDFILE", False)
 
 DEBUG = env.flag("PIXORA_DEBUG", False)
 SECRET_KEY = env.secret_key("PIXORA_SECRET_KEY", PIXORA_DATA_DIR / "secret_key")
+PIXORA_SECRET_KEY_GIVEN = bool(env.secret("PIXORA_SECRET_KEY"))
+PIXORA_HOST = env.text("HOST", "127.0.0.1")
 ALLOWED_HOSTS = env.words("PIXORA_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 if PIXORA_PUBLIC_URL:
     ALLOWED_HOSTS.append(urlsplit(PIXORA_PUBLIC_URL).hostname or "")
-PIXORA_TRUSTED_PROXIES = env.words("PIXORA_TRUSTED_PROXIES")
+PIXORA_TRUSTED_PROXIES = env.networks("PIXORA_TRUSTED_PROXIES")
 
 _https = PIXORA_PUBLIC_URL.startswith("https://")
 PIXORA_GUEST_COOKIE = "__Host-guest" if _https else "guest"
 CSRF_TRUSTED_ORIGINS = [PIXORA_PUBLIC_URL] if PIXORA_PUBLIC_URL else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PIXORA_TRUSTED_PROXIES else None
+# Whether its other subdomains are on https, and browsers may be told so for good, the site cannot know.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # For Prometheus; without it only staff who are signed in may read the measurements.
-PIXORA_METRICS_TOKEN = env.text("PIXORA_METRICS_TOKEN")
+PIXORA_METRICS_TOKEN = env.secret("PIXORA_METRICS_TOKEN")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -117,7 +121,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Database and cache
 
-_database: dict[str, Any] = env.database("DATABASE_URL", PIXORA_DATA_DIR / "pixora.sqlite3")
+_password = env.secret("PIXORA_DATABASE_PASSWORD")
+_database: dict[str, Any] = env.database("DATABASE_URL", PIXORA_DATA_DIR / "pixora.sqlite3", _password)
+_statement_seconds = env.whole_number("PIXORA_STATEMENT_SECONDS", 0)
+_pool = env.whole_number("PIXORA_DATABASE_POOL", 0)
+# Opening SQLite, with its pragmas and its schema to read, costs a page a millisecond too.
+_database["CONN_MAX_AGE"] = 60
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Measured: 0 errors from 6 writers with these, 58 % with Django's defaults (design, section 4).
     _database["OPTIONS"] = {
@@ -126,9 +135,30 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
 else:
+    # A machine that is gone says nothing: noticed within 3 s at the start of a connection, within 20 s later.
+    _database["OPTIONS"] = {
+        "connect_timeout": 3,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 20_000,
+        # `serve` says which program it is, by PGAPPNAME.
+        "fallback_application_name": "pixora",
+        **_database.get("OPTIONS", {}),
+    }
+    if _statement_seconds:
+        _limits = {
+            "statement_timeout": _statement_seconds,
+            "lock_timeout": 10,
+            "idle_in_transaction_session_timeout": 60,
+        }
+        _database["OPTIONS"]["options"] = " ".join(f"-c {name}={seconds}s" for name, seconds in _limits.items())
+    # By default a connection a thread. Measured with 16 threads: as many pages a second (104, with a pool 98), and a
+    # dead server is told in 0.05 s, where a pool waits its 3 s out, and 32 visitors together wait 6.
+    if _pool:
+        _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 3, "reconnect_timeout": 3}
+        _database["CONN_MAX_AGE"] = 0
     _database["CONN_HEALTH_CHECKS"] = True
-# Opening SQLite, with its pragmas and its schema to read, costs a page a millisecond too.
-_database["CONN_MAX_AGE"] = 60
 DATABASES = {"default": _database}
 # In the database, so that the limits that protect accounts outlive a lost Redis.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "pixora_cache"}}
@@ -195,14 +225,14 @@ ACCOUNT_SESSION_REMEMBER = True
 
 # Without it a mail server that says nothing would hold a worker until Celery kills it; an EMAIL_URL may say another.
 EMAIL_TIMEOUT = 20
-if env.text("EMAIL_URL"):
+if env.secret("EMAIL_URL"):
     vars().update(env.email("EMAIL_URL"))
     ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     ACCOUNT_EMAIL_VERIFICATION = "none"
 # A guest's mail leads back to the site, by an address that only the public one can be.
-PIXORA_MAILS_GUESTS = bool(env.text("EMAIL_URL") and PIXORA_PUBLIC_URL)
+PIXORA_MAILS_GUESTS = bool(env.secret("EMAIL_URL") and PIXORA_PUBLIC_URL)
 DEFAULT_FROM_EMAIL = env.text("PIXORA_MAIL_FROM", "Pixora <pixora@localhost>")
 
 # REST API
@@ -253,6 +283,8 @@ PIXORA_FACE_MODEL = env.text("PIXORA_FACE_MODEL", "dlib-onnx")
 PIXORA_ENGINE_THREADS = env.whole_number("PIXORA_ENGINE_THREADS", 1, least=1)
 PIXORA_INDEX_MEGABYTES = env.whole_number("PIXORA_INDEX_MEGABYTES", 256)
 PIXORA_SELFIE_DAYS = env.whole_number("PIXORA_SELFIE_DAYS", 30, least=1)
+PIXORA_GUESTS_AN_HOUR = env.whole_number("PIXORA_GUESTS_AN_HOUR", 300, least=1)
+PIXORA_SELFIES_WAITING = env.whole_number("PIXORA_SELFIES_WAITING", 300, least=1)
 PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
 
 # Language, time, static files
@@ -276,10 +308,13 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 
 # Logging: request paths carry link tokens, so nothing here logs a path unmasked
 
+_log = {"line": "Line", "json": "Json"}[env.choice("PIXORA_LOG", "line", "json")]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"chosen": {"()": "pixora_site.logs.formatter"}},
+    "formatters": {"chosen": {"()": f"pixora_site.logs.{_log}"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }
+
+PIXORA_MISSPELT = env.misspelt()

@@ -20,14 +20,14 @@ _PATIENCE = 90.0  # seconds; it is up in a few
 class Site:
     url: str
     data_dir: Path
-    supervisor: int
+    supervisor: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def manage(self, *words: str) -> str:
         """What a management command prints; it acts on this site's data."""
         command = [sys.executable, "manage.py", *words]
-        settings = environment(self.data_dir, **self.settings)
-        done = subprocess.run(command, cwd=_ROOT, env=settings, capture_output=True, text=True, check=True)
+        variables = environment(self.data_dir, **self.settings)
+        done = subprocess.run(command, cwd=_ROOT, env=variables, capture_output=True, text=True, check=True)
         return done.stdout
 
     def token(self, email: str) -> str:
@@ -49,7 +49,11 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 180) -> A
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PIXORA_", "DJANGO_"))}
-    settings = {"PIXORA_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "pixora_site.settings"}
+    settings = {
+        "PIXORA_DATA_DIR": str(data_dir),
+        "DJANGO_SETTINGS_MODULE": "pixora_site.settings",
+        "PIXORA_SECRET_KEY": "a key of the tests, which all programs of a site share",
+    }
     return inherited | settings | more
 
 

@@ -1,8 +1,9 @@
-"""Starts the real PostgreSQL, Redis and S3 that tests talk to, each below a folder of the test's own."""
+"""Starts the real PostgreSQL, Redis, S3 and nginx that tests talk to, each below a folder of the test's own."""
 
 import http.client
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,9 +17,10 @@ import pytest
 
 from pixora_site import redis_server
 
+_ROOT = Path(__file__).resolve().parent.parent
 _PATIENCE = 30.0  # seconds; all are up in one or two
 # What s3() is talked to with; it believes anybody.
-S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "never shown"}
+S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "only-for-testing", "AWS_SECRET_ACCESS_KEY": "never shown"}
 
 
 @contextmanager
@@ -94,6 +96,41 @@ def _put(port: int, path: str) -> None:
         connection.request("PUT", path)
         status = connection.getresponse().status
     assert status == 200, f"{path}: {status}"
+
+
+@contextmanager
+def nginx(folder: Path, data_dir: Path, *, web: int, downloads: int, tls: Path | None = None) -> Iterator[int]:
+    """nginx with the site's nginx.conf, in front of these ports of this machine; gives its own port.
+
+    Only places and ports are other than in a container; with `tls`, a folder of certificates, its lines on TLS count,
+    and the port is that of https. What it logs stands in `folder`/nginx.log.
+    """
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if not program:
+        pytest.skip("nginx is not on this machine")
+    folder.mkdir(parents=True, exist_ok=True)
+    (data_dir / "media" / "incoming").mkdir(mode=0o700, parents=True, exist_ok=True)
+    port, secure = free_port(), free_port()
+    places = {
+        "/tmp/": f"{folder}/", " /data/": f" {data_dir}/", "/certificates/": f"{tls}/", "#tls ": "" if tls else "#tls ",
+        "listen 8080": f"listen 127.0.0.1:{port}", "listen 8443": f"listen 127.0.0.1:{secure}",
+        "server web:8000": f"server 127.0.0.1:{web}", "server downloads:8001": f"server 127.0.0.1:{downloads}",
+    }  # fmt: skip
+    config = (_ROOT / "nginx.conf").read_text()
+    for here, there in places.items():
+        assert here in config, here
+        config = config.replace(here, there)
+    (folder / "nginx.conf").write_text(config)
+    # Root's nginx would work as another user, who may not read what only root may.
+    running = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
+    with (folder / "nginx.log").open("wb") as log:
+        server = subprocess.Popen([program, "-c", folder / "nginx.conf", "-g", running], stdout=log, stderr=log)
+    try:
+        _wait_for_port(port, server, folder / "nginx.log")
+        yield secure if tls else port
+    finally:
+        server.terminate()
+        server.wait(_PATIENCE)
 
 
 def free_port() -> int:

@@ -1,12 +1,7 @@
 """The running site, as `make run` starts it: gunicorn, Redis, Celery workers, downloads; driven from outside."""
 
 import io
-import os
-import signal
-import sqlite3
 import zipfile
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,38 +51,6 @@ def test_an_album_a_selfie_a_zip(site: Site) -> None:
     half = requests.get(made["url"], headers=guest | {"Range": f"bytes={made['bytes'] // 2}-"})
     assert (half.status_code, half.content) == (206, whole.content[made["bytes"] // 2 :])
     assert requests.get(made["url"]).status_code == 404
-
-
-def pool_processes(data_dir: Path) -> list[int]:
-    """The processes of this site's ingest worker: it and its children."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                words, settings = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if b"--queues=ingest" in words and f"PIXORA_DATA_DIR={data_dir}\0".encode() in settings:
-                found.append(int(entry.name))
-    return found
-
-
-def test_killed_workers_lose_nothing_and_double_nothing(site: Site) -> None:
-    photographer = Photographer(site, "otto@example.org")
-    album = photographer.make_album()
-    photographer.upload(album, variants(40))
-    for ready in (5, 15):
-        wait_for(partial(photographer.has_ready, album, ready), f"{ready} ready photos")
-        victims = pool_processes(site.data_dir)
-        assert len(victims) >= 2
-        for victim in victims:
-            os.kill(victim, signal.SIGKILL)
-    numbers = wait_for(lambda: photographer.finished(album), "the album")
-    assert (numbers["ready"], numbers["quarantined"], numbers["rejected"]) == (40, 0, 0)
-    assert numbers["faces"] == 40
-    with sqlite3.connect(site.data_dir / "pixora.sqlite3") as database:
-        doubled = "SELECT photo_id FROM galleries_face GROUP BY photo_id, engine HAVING COUNT(*) > 1"
-        assert database.execute(doubled).fetchall() == []
 
 
 def test_the_web_answers_a_page_and_tells_no_secret_in_its_log(site: Site) -> None:

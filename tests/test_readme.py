@@ -8,8 +8,10 @@ from django.core.management import get_commands
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
-_READERS = "text|flag|choice|whole_number|words|folder|time_zone|public_url|redis_url|database|bucket|email|secret_key"
-_READ = re.compile(rf'\b(?:{_READERS})\("([A-Z_]+)"')
+_READERS = (
+    "text|secret|flag|choice|whole_number|words|networks|folder|time_zone|public_url|redis_url|database|bucket|email"
+)
+_READ = re.compile(rf'(?:{_READERS}|secret_key)\("([A-Z_]+)"')
 
 
 def test_every_setting_of_the_environment_stands_in_the_table_and_no_other() -> None:

@@ -32,7 +32,7 @@ from galleries.models.photo import stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import notice, search_index, visit
+from . import admission, notice, search_index, visit
 from .doorbell import ring
 from .search_index import SearchIndex
 
@@ -59,6 +59,7 @@ def receive(
     """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
     if not consent:
         raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
+    admission.require_room_to_search()
     selfie = Selfie(
         album=link.album,
         link=link,
@@ -82,6 +83,7 @@ def _add(selfie: Selfie, link: Link, viewer: Viewer) -> str | None:
     """The guest's key if one had to be made."""
     require_face_search(link)
     selfie.guest, key = visit.enter(link, viewer)
+    admission.require_few_searches(selfie.guest)
     selfie.save(force_insert=True)
     ring(work)
     return key

@@ -1,16 +1,17 @@
 from .account import ApiToken, User
 from .album import Album, LegalBasis
-from .archive import Archive
+from .archive import Archive, ArchiveSection
 from .erasure import Arrival, Erasure
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
-from .sharing import Guest, GuestKey, Link, Visit
+from .sharing import Guest, GuestKey, Link, NewGuests, Visit
 
 __all__ = [
     "Album",
     "ApiToken",
     "Archive",
+    "ArchiveSection",
     "Arrival",
     "EmbeddingBlock",
     "Erasure",
@@ -20,6 +21,7 @@ __all__ = [
     "LegalBasis",
     "Link",
     "Match",
+    "NewGuests",
     "Photo",
     "ReturnLink",
     "Selfie",

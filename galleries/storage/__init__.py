@@ -22,7 +22,7 @@ from .room import free_bytes, has_room, require_room
 __all__ = [
     "CHUNK_BYTES", "Incoming", "Received", "ShortRead", "Stored", "TooLarge", "Unavailable", "adopt", "delete",
     "exists", "forgotten_incoming", "free_bytes", "has_room", "internal_address", "local", "older_than", "open_range",
-    "path", "prepare", "read", "receive", "require_room", "size", "sweep_incoming", "walk", "write",
+    "path", "prepare", "read", "read_range", "receive", "require_room", "size", "sweep_incoming", "walk", "write",
 ]  # fmt: skip
 
 _files = Files()
@@ -59,6 +59,11 @@ def open_range(key: str, offset: int, length: int) -> Iterator[bytes]:
     Raises FileNotFoundError, and ShortRead where the file ends too early.
     """
     return _store().open_range(key, offset, length)
+
+
+def read_range(key: str, offset: int, length: int) -> bytes:
+    """The same at once, for a small one."""
+    return _store().read_range(key, offset, length)
 
 
 def local(key: str) -> AbstractContextManager[Path]:

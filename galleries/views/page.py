@@ -73,8 +73,8 @@ def owners_page(view: _View) -> _View:
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     response = render(request, "refusal.html", {"refusal": refusal}, status=refusal.status)
-    if refusal.status in RETRY_SECONDS:
-        response["Retry-After"] = str(RETRY_SECONDS[refusal.status])
+    if wait := refusal.retry_after or RETRY_SECONDS.get(refusal.status):
+        response["Retry-After"] = str(wait)
     return response
 
 

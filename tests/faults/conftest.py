@@ -3,14 +3,16 @@
 `make faults` sets FAULTS=full; in `make test` a short form runs, each fault once. SEED= repeats a run that printed it.
 """
 
+import fcntl
 import os
+import pickle
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,6 +25,7 @@ LONG = FULL and os.environ.get("LONG") == "1"
 # One for all processes of pytest: the first one hands it down.
 SEED = int(os.environ.setdefault("SEED", str(random.SystemRandom().randrange(10_000)))) if FULL else 1
 DATABASES = ("sqlite", "postgresql")
+_USUAL = ["sqlite"]  # in the short form
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A fault that asks for `database` runs on both; in the short form on SQLite alone, unless its marker says else."""
+    """A fault that asks for `database` runs on both; in the short form on SQLite, or those of its marker."""
     if "database" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("databases")
         every = marker.args if marker and marker.args else DATABASES
-        short = marker.kwargs.get("short", ["sqlite"]) if marker else ["sqlite"]
-        metafunc.parametrize("database", [_parameter(name) for name in (every if FULL else short)])
+        metafunc.parametrize("database", [_parameter(name) for name in (every if FULL else _short(marker) or every)])
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", [SEED, SEED + 1, SEED + 2] if LONG else [SEED])
+
+
+def _short(marker: pytest.Mark | None) -> list[str]:
+    return list(marker.kwargs.get("short", _USUAL)) if marker else _USUAL
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The short form takes the faults that tell most in the least time."""
+    if FULL:
+        return
+    ours = [item for item in items if "database" in getattr(item, "fixturenames", [])]
+    left_out = [item for item in ours if not _short(item.get_closest_marker("databases"))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _parameter(database: str) -> Any:
@@ -89,19 +105,27 @@ def machine(start: Callable[..., AbstractContextManager[Machine]]) -> Iterator[M
 
 @pytest.fixture(scope="session")
 def quiet(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], Result]:
-    """`quiet(seed, count)`: the result of that album where nothing happens; by SQLite, once a session."""
-    known: dict[tuple[int, int], Result] = {}
+    """`quiet(seed, count)`: the result of that album where nothing happens; by SQLite, once for all processes."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     def quiet(seed: int, count: int) -> Result:
-        if (seed, count) not in known:
-            with a_machine("sqlite", tmp_path_factory.mktemp("quiet") / "site", prepared) as machine:
-                uploader = Uploader(machine)
-                uploader.send_all(photos(seed, count), at_once=20)
-                uploader.wait_until_settled(machine, count)
-                known[seed, count] = result(machine, uploader)
-        return known[seed, count]
+        known = shared / f"quiet-{seed}-{count}"
+        with known.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not known.exists():
+                with a_machine("sqlite", tmp_path_factory.mktemp("quiet") / "site", prepared) as machine:
+                    known.write_bytes(pickle.dumps(in_peace(machine, seed, count)))
+        return cast(Result, pickle.loads(known.read_bytes()))
 
     return quiet
+
+
+def in_peace(machine: Machine, seed: int, count: int) -> Result:
+    uploader = Uploader(machine)
+    uploader.send_all(photos(seed, count), at_once=20)
+    uploader.wait_until_settled(machine, count)
+    return result(machine, uploader)
 
 
 @pytest.fixture

@@ -44,18 +44,14 @@ def pages_stayed_up(row: Row, visitor: Visitor) -> None:
     row.holds("every page 200")
 
 
-@pytest.mark.databases(short=["postgresql"])
-@pytest.mark.parametrize("keeps_file", [True, False], ids=["with-its-file", "without-its-file"])
-def test_redis_is_killed(
-    machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result], keeps_file: bool
+def redis_is_killed(
+    machine: Machine, row: Row, size: Size, files: dict[str, bytes], quiet: Result, *, keeps_file: bool
 ) -> None:
-    """Redis killed."""
-    row.fault += f" for {size.outage} s, {'with' if keeps_file else 'without'} its file"
     uploader = Uploader(machine)
     found: list[list[tuple[str, str]]] = []
     guest = threading.Thread(target=lambda: found.append(search(uploader)))
     with Visitor(machine) as visitor:
-        for _ in sent_in_two(uploader, photos(seed, size.small)):
+        for _ in sent_in_two(uploader, files):
             machine.redis.kill()
             down = time.monotonic()
             guest.start()
@@ -63,13 +59,30 @@ def test_redis_is_killed(
         if not keeps_file:
             machine.redis.lose_file()
         machine.redis.start()
-        finish(machine, row, uploader, quiet(seed, size.small))
+        finish(machine, row, uploader, quiet)
         guest.join()
     assert found
     row.holds("a guest who came meanwhile was answered")
     pages_stayed_up(row, visitor)
 
 
+@pytest.mark.databases(short=["postgresql"])
+def test_redis_is_killed_and_its_file_is_gone(
+    machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
+) -> None:
+    """Redis killed for 30 s, and its file gone."""
+    redis_is_killed(machine, row, size, photos(seed, size.small), quiet(seed, size.small), keeps_file=False)
+
+
+@pytest.mark.databases(short=[])
+def test_redis_is_killed_and_keeps_its_file(
+    machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
+) -> None:
+    """Redis killed for 30 s."""
+    redis_is_killed(machine, row, size, photos(seed, size.small), quiet(seed, size.small), keeps_file=True)
+
+
+@pytest.mark.databases(short=[])
 def test_all_messages_are_dropped(
     machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
 ) -> None:
@@ -85,6 +98,7 @@ def test_all_messages_are_dropped(
     pages_stayed_up(row, visitor)
 
 
+@pytest.mark.databases(short=[])
 def test_messages_come_thrice_and_out_of_order(
     machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
 ) -> None:

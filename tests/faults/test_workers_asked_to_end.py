@@ -29,6 +29,7 @@ def ask_to_end(pid: int) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.databases(short=[])
 def test_workers_are_asked_to_end_in_the_middle_of_work(
     machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
 ) -> None:

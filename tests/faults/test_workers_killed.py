@@ -60,7 +60,7 @@ def goes_on_since(machine: Machine, moment: float) -> bool:
     return last is not None and last > moment
 
 
-@pytest.mark.databases(short=["postgresql"])
+@pytest.mark.databases(short=["sqlite"])
 def test_killed_workers_lose_nothing_and_double_nothing(
     machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
 ) -> None:

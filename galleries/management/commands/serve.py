@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from galleries import storage
 from galleries.models import User
 from galleries.models.account import first_admin_token
 from pixora_site import redis_server
@@ -56,6 +57,7 @@ class Command(BaseCommand):
             self._supervise(host, port, demo)
 
     def _prepare(self) -> None:
+        storage.prepare()
         for name in weights.PACKAGED:
             weights.place(name)
         self._migrate()
@@ -173,7 +175,7 @@ def static_digest() -> str:
     """Changes when a static file comes, goes or is written."""
     digest = hashlib.sha256()
     for finder in get_finders():
-        for path, storage in finder.list([]):
-            facts = Path(storage.path(path)).stat()
-            digest.update(f"{storage.path(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+        for path, found_in in finder.list([]):
+            facts = Path(found_in.path(path)).stat()
+            digest.update(f"{found_in.path(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()
