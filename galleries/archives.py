@@ -266,6 +266,14 @@ def _unpacked(packed: bytes) -> Iterator[tuple[_Content, bytes, bytes]]:
         yield (crc32, size), records[header:pieces], records[pieces:at]
 
 
+def contents(packed: bytes) -> list[tuple[int, int]]:
+    """CRC-32 and size of each entry of a packed section. Raises ValueError where it is not as `freeze` packed it."""
+    try:
+        return [content for content, _, _ in _unpacked(packed)]
+    except (zlib.error, struct.error) as error:
+        raise ValueError("not a packed section") from error
+
+
 def _pieces(packed: bytes) -> Iterator[bytes | Span]:
     at = 0
     while at < len(packed):

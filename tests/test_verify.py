@@ -14,13 +14,13 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
-from galleries import storage
+from galleries import archives, storage
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand, mend, verify
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
-from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
+from galleries.models import Album, ArchiveSection, Arrival, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
 from galleries.models.lease import from_now
 from tests import pictures
 from tests.conftest import Found, add, ready_photo, search, upload, work_off
@@ -259,15 +259,16 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "a face has no vector": (lambda: EmbeddingBlock.objects.all().delete(), "faces_contradict"),
     "a vector has no face": (lambda: Face.objects.all().delete(), "faces_contradict"),
     "faces are counted wrongly": (lambda: Photo.objects.update(face_count=7), "face_count_wrong"),
-    "a zip names another CRC-32": (lambda: Photo.objects.update(), "archive_wrong"),
     "a kept search is cut off": (lambda: Selfie.objects.update(vectors=b"1234"), "search_wrong"),
+    "a zip cannot be read": (lambda: ArchiveSection.objects.update(packed=b"1234"), "archive_wrong"),
 }
 
 
 def spoil_the_zip() -> None:
-    archive = Archive.objects.get()
-    archive.entries[0][3] += 1
-    archive.save()
+    photo = Photo.objects.get()
+    whole = archives.Span(photo.original_key, 0, photo.size)
+    _, [other] = archives.freeze([archives.Entry("a.jpg", photo.size, photo.crc32 ^ 1, None, (whole,))])
+    ArchiveSection.objects.update(packed=other.packed)
 
 
 CONTRADICTIONS["a zip names another CRC-32"] = (spoil_the_zip, "archive_wrong")

@@ -5,7 +5,7 @@ vectors of a photo holds that lock.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 import recognition
-from galleries.models import Album, Archive, EmbeddingBlock, Face, Photo, Selfie
+from galleries.archives import contents
+from galleries.models import Album, Archive, ArchiveSection, EmbeddingBlock, Face, Photo, Selfie
 
 from .verify import Finding, Kind, Report, batches, is_idle
 
@@ -113,19 +114,15 @@ def check_searches(searches: QuerySet[Selfie], report: Report) -> None:
 def check_archives(archives: QuerySet[Archive], report: Report) -> None:
     """A frozen entry says what the photo's row says. Photos that have gone make a zip stale, which it says itself."""
     for archive in archives.iterator(chunk_size=10):
-        if any(not _agrees(photo, archive, entries) for photo, entries in _entries(archive)):
+        if not all(_agrees(archive, section) for section in archive.sections.iterator(chunk_size=1)):
             report.findings.append(Finding(Kind.ARCHIVE_WRONG, row=str(archive.pk)))
 
 
-def _entries(archive: Archive) -> Iterable[tuple[Photo, list[object]]]:
-    by_photo = {UUID(entry[0]): entry for entry in archive.entries}
-    wanted = list(by_photo)
-    for start in range(0, len(wanted), _BATCH):
-        for photo in Photo.objects.filter(pk__in=wanted[start : start + _BATCH], state=Photo.State.READY):
-            yield photo, by_photo[photo.pk]
-
-
-def _agrees(photo: Photo, archive: Archive, entry: list[object]) -> bool:
-    is_original = archive.size == Archive.Size.ORIGINAL
-    facts = (photo.size, photo.crc32) if is_original else (photo.preview_size, photo.preview_crc32)
-    return (entry[2], entry[3]) == facts
+def _agrees(archive: Archive, section: ArchiveSection) -> bool:
+    try:
+        frozen = dict(zip(map(UUID, section.photos), contents(bytes(section.packed)), strict=True))
+    except ValueError:
+        return False
+    kept = ("crc32", "size") if archive.size == Archive.Size.ORIGINAL else ("preview_crc32", "preview_size")
+    present = Photo.objects.filter(pk__in=frozen, state=Photo.State.READY).values_list("pk", *kept)
+    return all(frozen[pk] == tuple(facts) for pk, *facts in present)
