@@ -136,7 +136,7 @@ def decode(path: Path, longest_edge: int) -> Decoded:
 
 
 def decode_bounded(path: Path, longest_edge: int, *, memory_bytes: int = DECODER_BYTES) -> Decoded:
-    """The same as `decode` and as quick, by a worker that does nothing else meanwhile: its decoder gets so much memory."""
+    """The same as `decode`, and as quick, for a worker that does nothing else meanwhile; its memory is bounded."""
     with apart.at_most(memory_bytes):
         return decode(path, longest_edge)
 
