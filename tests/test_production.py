@@ -31,6 +31,7 @@ from django.conf import settings
 
 from galleries.middleware import PLAIN_BYTES
 from pixora_site import env
+from pixora_site.masking import mask
 from tests import pictures, services
 from tests.failing import Asked, Failing, Fault, failing
 from tests.running import Site, environment
@@ -247,9 +248,9 @@ def test_a_file_that_is_gone_is_the_same_404_and_breaks_the_zip(production: Prod
         requests.get(made["url"], headers=shared.guest.key)
 
 
+@pytest.mark.parametrize("production", ["bucket"], indirect=True)
 def test_what_the_bucket_refuses_nginx_pixora_fetches_again(production: Production, shared: Shared) -> None:
-    if production.s3 is None:
-        pytest.skip("this is about the bucket")
+    assert production.s3
     address = shared.guest.photos[0]["original"]
     whole = requests.get(address, headers=shared.guest.key)
 
@@ -408,6 +409,21 @@ def test_nginx_says_anew_who_asks_and_how(tmp_path: Path, echo: int) -> None:
     forwarded = {name: value for name, value in told.items() if name in {each.lower() for each in SPOOFED}}
     assert re.fullmatch("[0-9a-f]{32}", forwarded.pop("x-request-id"))
     assert forwarded == {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http"}
+
+
+def test_nginx_masks_what_pixora_masks(tmp_path: Path, echo: int) -> None:
+    token = "Wq3xT0kZ9uYbN4vCmL8sHd2RfG7jPaE5"
+    kinds = ("l", "r", "m", "links", "setup", "accounts/password/reset/key", "accounts/confirm-email", "api/v1/links")
+    paths = [f"/{kind}/{token}{rest}" for kind in kinds for rest in ("", "/", "/photos/?next=/l/" + token)]
+    paths.append(f"/accounts/login/%2fl%2f{token}/")
+    assert all(token not in mask(path) for path in paths)
+    with services.nginx(tmp_path, tmp_path / "data", web=echo, downloads=echo) as port:
+        for path in [*paths, "/albums/", "/last"]:
+            requests.get(f"http://127.0.0.1:{port}{path}")
+    log = (tmp_path / "nginx.log").read_text()
+    assert log.count("***") == len(paths)
+    assert token not in log
+    assert '"GET /albums/" 200' in log
 
 
 def test_the_lines_on_tls_serve_https_under_known_names_alone(tmp_path: Path, echo: int) -> None:
