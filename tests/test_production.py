@@ -3,8 +3,10 @@
 There is no Docker here: the commands are those of the containers, started by hand.
 """
 
+import hashlib
 import io
 import json
+import os
 import re
 import socket
 import ssl
@@ -295,6 +297,16 @@ def test_a_stranger_is_refused_before_the_body_of_many_files(production: Product
     for length in (6_000_000_000, 100_000_000):
         status, _, _ = announced(f"{shared.photographer.api}/albums/{shared.album}/photos/", length)
         assert status in (401, 413)
+
+
+@pytest.mark.parametrize("production", ["files"], indirect=True)
+def test_what_nginx_passes_on_as_it_comes_arrives_whole(production: Production) -> None:
+    photographer = Photographer(production.site, "lena@example.org")
+    heavy = {name: data + os.urandom(51_000_000) for name, data in variants(2).items()}
+    answer = photographer.upload(photographer.make_album(), heavy)
+    accepted = {each["name"]: each["sha256"] for each in answer["accepted"]}
+    assert accepted == {name: hashlib.sha256(data).hexdigest() for name, data in heavy.items()}
+    assert list((production.site.data_dir / "media" / "incoming").iterdir()) == []
 
 
 def announced(url: str, length: int, **headers: str) -> tuple[int, dict[str, str], str]:
