@@ -136,10 +136,7 @@ def decode(path: Path, longest_edge: int) -> Decoded:
 
 
 def decode_bounded(path: Path, longest_edge: int, *, memory_bytes: int = DECODER_BYTES) -> Decoded:
-    """The same as `decode` and as quick, by a worker that does nothing else meanwhile: its decoder gets so much memory.
-
-    Raises what `decode` raises.
-    """
+    """The same as `decode`, and as quick, for a worker that does nothing else meanwhile; its memory is bounded."""
     with apart.at_most(memory_bytes):
         return decode(path, longest_edge)
 
@@ -211,11 +208,18 @@ def _bad_bytes_are_damage() -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if (isinstance(error, OSError) and error.errno is not None) or _is_interruption(error):
             raise
         if "out of memory" in str(error):
             raise MemoryError(str(error)) from error
         raise ImageRejected("damaged", "The file is damaged or was not copied completely.") from error
+
+
+def _is_interruption(error: Exception) -> bool:
+    """What a worker that is to end meets wherever it is at that moment, and no fault of the picture."""
+    from billiard.exceptions import SoftTimeLimitExceeded  # a tenth of a second, which most children need not spend
+
+    return isinstance(error, SoftTimeLimitExceeded)
 
 
 class _Muted:

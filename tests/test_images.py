@@ -2,6 +2,7 @@
 
 import errno
 import io
+import signal
 import subprocess
 import sys
 import warnings
@@ -10,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -347,3 +350,19 @@ def test_renditions_are_bare_jpegs_of_their_sizes(save: Save) -> None:
         assert np.abs(small - np.asarray(Image.fromarray(photo).resize((60, 40)))).mean() < 6
     red, green, blue = (int(renditions.colour[at : at + 2], 16) for at in (1, 3, 5))
     np.testing.assert_allclose((red, green, blue), photo.mean(axis=(0, 1)), atol=2)
+
+
+def test_a_worker_that_is_to_end_while_it_decodes_does_not_blame_the_photo(save: Save) -> None:
+    path = save(pictures.png(Image.new("RGB", (10_000, 10_000))))
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SoftTimeLimitExceeded
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(SoftTimeLimitExceeded):
+            images.decode(path, 300)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text()
 _READERS = (
     "text|secret|flag|choice|whole_number|words|networks|folder|time_zone|public_url|redis_url|database|bucket|email"
 )
-_READ = re.compile(rf'(?:{_READERS}|secret_key)\("([A-Z_]+)"')
+_READ = re.compile(rf'\b(?:{_READERS}|secret_key)\("([A-Z_]+)"')
 
 
 def test_every_setting_of_the_environment_stands_in_the_table_and_no_other() -> None:

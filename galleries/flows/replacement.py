@@ -9,7 +9,7 @@ from galleries.models import Album, EmbeddingBlock, Face, Match, Photo
 from galleries.models.photo import stack
 from recognition import Vector
 
-from .selfie import faces_by_photo, same_face
+from .places import faces_by_photo, same_face
 
 
 def take_over(old: Photo, new: Photo, engine: str) -> None:

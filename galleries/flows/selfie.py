@@ -6,7 +6,6 @@ for later photos. Withdrawing deletes the row, and with it the fence a worker wo
 
 import logging
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,6 +33,7 @@ from recognition.types import Vector
 
 from . import admission, notice, search_index, visit
 from .doorbell import ring
+from .places import faces_by_photo, same_face
 from .search_index import SearchIndex
 
 logger = logging.getLogger(__name__)
@@ -283,27 +283,6 @@ def _judged_rows(selfie: Selfie, index: SearchIndex) -> tuple[list[int], list[in
         if row is not None:
             said[match.verdict].append(row)
     return said[Match.Verdict.ME], said[Match.Verdict.NOT_ME]
-
-
-def faces_by_photo(faces: QuerySet[Face]) -> dict[uuid.UUID, list[Face]]:
-    found: dict[uuid.UUID, list[Face]] = defaultdict(list)
-    for face in faces:
-        found[face.photo_id].append(face)
-    return found
-
-
-def same_face(faces: list[Face], match: Match) -> Face | None:
-    """The face that lies where the match's does, whichever engine found either."""
-    nearest = max(faces, key=lambda face: _overlap(face, match), default=None)
-    return nearest if nearest and _overlap(nearest, match) else None
-
-
-def _overlap(a: Face | Match, b: Face | Match) -> float:
-    """Intersection over union of two boxes."""
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    shared = max(width, 0.0) * max(height, 0.0)
-    return shared / (a.width * a.height + b.width * b.height - shared or 1.0)
 
 
 def _finish(selfie: Selfie, found: Found) -> None:

@@ -149,6 +149,6 @@ def test_the_disk_of_photos_and_database_is_full_time_and_again(
         uploader = upload_into(disk, reserve + size.photos * _PHOTO_BYTES // 20, machine, row, seed, files)
         assert set(uploader.answers) <= {0, 200, 201, 503, 507}, uploader.problems
         if reserve:
-            assert "disk is full" not in machine.site.log()
+            assert "database or disk is full" not in machine.site.log()
             row.holds("the database could always write")
         all_is_well(disk, uploader, machine, row, files, quiet(seed, size.photos))
