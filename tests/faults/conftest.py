@@ -75,8 +75,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _parameter(database: str) -> Any:
-    """The short form keeps to one process; what waits for a lease leaves the other databases the processor."""
-    return pytest.param(database, marks=pytest.mark.xdist_group(f"faults-{database}" if FULL else "faults"))
+    """The short form keeps to one process of pytest, for the other tests want the processor too."""
+    return pytest.param(database, marks=[] if FULL else pytest.mark.xdist_group("faults"))
 
 
 @pytest.fixture
