@@ -289,8 +289,10 @@ def _keep(photo: Photo, examined: Examined) -> None:
         held = Photo.objects.held(photo).select_for_update().first()
         if held and examined.engine and held.wanted_engine:
             _replace_faces(photo, examined.engine, examined.faces)
+        # In this transaction, so that at every moment one of the two is there.
         for replaced in giving_way if held else []:
-            _take_the_place_of(replaced, photo, examined.engine)
+            replacement.take_over(replaced, photo, examined.engine)
+            delete([replaced])
         if held:
             # Faces that came to be wanted while it was looked at are still to be found.
             _make_ready(photo, examined, still_wanted="" if examined.engine else held.wanted_engine)
@@ -298,12 +300,6 @@ def _keep(photo: Photo, examined: Examined) -> None:
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
         selfie.announce(photo.album_id, examined.engine)
-
-
-def _take_the_place_of(replaced: Photo, photo: Photo, engine: str) -> None:
-    """In the transaction that makes the new one ready, so that at every moment one of the two is there."""
-    replacement.take_over(replaced, photo, engine)
-    delete([replaced])
 
 
 def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:

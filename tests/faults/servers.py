@@ -5,6 +5,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -139,11 +140,13 @@ def a_database(name: str, data_dir: Path) -> Iterator[Database]:
     if name == "sqlite":
         yield SqliteFile(data_dir)
         return
-    server = Postgres(data_dir / "postgres")
-    try:
-        yield server
-    finally:
-        server.remove()
+    # Not below pytest's folder, which a second pytest would shut to the user that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="pixora-postgres-") as folder:
+        server = Postgres(Path(folder))
+        try:
+            yield server
+        finally:
+            server.remove()
 
 
 @contextmanager

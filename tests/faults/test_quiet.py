@@ -15,13 +15,13 @@ def test_an_album_in_peace(
     machine: Machine, row: Row, seed: int, size: Size, quiet: Callable[[int, int], Result]
 ) -> None:
     """nothing."""
-    ours = in_peace(machine, seed, size.photos)
+    ours = in_peace(machine, seed, size.small)
     assert {facts.state for facts in ours.photos.values()} == {"ready"}
     row.holds("all ready")
-    assert [len(facts.boxes) for facts in ours.photos.values()].count(0) <= size.photos // 4
+    assert [len(facts.boxes) for facts in ours.photos.values()].count(0) <= size.small // 4
     assert ours.found
     row.figure("faces", ours.faces())
-    assert ours.differences(quiet(seed, size.photos)) == []
+    assert ours.differences(quiet(seed, size.small)) == []
     row.holds("the same on both databases")
     for program in ("web", "downloads", "ingest", "selfie", "upkeep", "beat"):
         assert machine.program(program)
