@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 from celery import Task as CeleryTask
 
-from galleries import logs, metrics
+from galleries import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixora_site.settings")
 
@@ -20,10 +20,9 @@ class Task(CeleryTask[Any, Any]):
 
     def on_failure(self, exc: Exception, *args: Any, **kwargs: Any) -> None:
         # Django cannot be imported before there is an app.
-        from galleries.database import trouble_of
+        from galleries.database import count_failure
 
-        if kind := trouble_of(exc):
-            metrics.count("database_errors", kind=kind)
+        count_failure(exc)
 
 
 app = Celery("pixora", task_cls=Task)

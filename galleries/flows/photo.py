@@ -22,6 +22,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 
 import recognition
 from galleries import images, metrics, storage
+from galleries.database import count_failure
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
@@ -238,7 +239,7 @@ def examine(photo: Photo) -> None:
     except images.DecoderFault as fault:
         _strike(photo, fault)
     except Exception as error:
-        metrics.count("storage_errors" if isinstance(error, OSError) else "engine_errors")
+        count_failure(error)
         # A full disk, a broken engine: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
         Photo.objects.release(photo, rest_seconds=min(2**photo.attempts, 300), state=_resting_state(photo))
@@ -254,8 +255,7 @@ def _look_at(photo: Photo) -> Examined:
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(_store, photo, renditions)
-        find_faces = metrics.timed("engine_seconds")(recognition.find_faces)
-        faces = find_faces(pixels, engine) if engine else []
+        faces = metrics.timed("engine_seconds")(recognition.find_faces)(pixels, engine) if engine else []
         written.result()
     return Examined(renditions, engine, faces)
 
