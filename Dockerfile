@@ -11,7 +11,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM python:3.12-slim
-RUN useradd --system --uid 10001 --no-create-home pixora && install -d -o pixora -g pixora -m 0700 /data
+RUN groupadd --system --gid 10001 pixora && useradd --system --uid 10001 --gid 10001 --no-create-home pixora \
+    && install -d -o pixora -g pixora -m 0700 /data
 ENV PATH=/opt/pixora/venv/bin:$PATH \
     DEEPFACE_HOME=/opt/pixora/models \
     PIXORA_DATA_DIR=/data \
@@ -27,12 +28,12 @@ COPY recognition recognition
 COPY templates templates
 COPY static static
 COPY --from=browser /site/node_modules node_modules
-# Places the weights and converts the recognition model, so that the root file system may be read-only later.
+# Places the weights, each refused if its SHA-256 is not the known one, and converts the recognition model, so that the root file system may be read-only later.
 RUN PIXORA_DATA_DIR=/tmp/build PIXORA_SECRET_KEY=unused DJANGO_SETTINGS_MODULE=pixora_site.settings \
     python -c "import django; django.setup(); import recognition; recognition.load()" \
     && rm -r /tmp/build \
     && python -m compileall -q pixora_site galleries recognition
-USER pixora
+USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 CMD ["python", "manage.py", "serve", "web"]

@@ -2,6 +2,8 @@
 
 from django.db import InterfaceError, OperationalError
 
+from galleries import metrics
+
 _OURS = ("no such table", "no such column", "has no column")
 
 
@@ -17,3 +19,12 @@ def trouble_of(error: BaseException | None) -> str:
     if any(word in words for word in ("full", "too many", "remaining connection slots")):
         return "full"
     return "slow" if "statement timeout" in words else "gone"
+
+
+def count_failure(error: BaseException | None) -> str:
+    """Measure what a request or a task failed at, if it was the database or the store. Returns what trouble_of says."""
+    if kind := trouble_of(error):
+        metrics.count("database_errors", kind=kind)
+    elif isinstance(error, OSError):
+        metrics.count("storage_errors")
+    return kind

@@ -48,8 +48,7 @@ MEASURES = {
     "zips": Measure("Zips asked for.", ("size",)),
     "zip_bytes": Measure("Bytes of zips begun to be sent."),
     "quarantines": Measure("Photos given up.", ("reason",)),
-    "storage_errors": Measure("Photos and answers that a failing disk or bucket held up."),
-    "engine_errors": Measure("Photos that could not be examined, through no fault of theirs or of the disk."),
+    "storage_errors": Measure("Requests and tasks that a failing disk or bucket held up."),
     "database_errors": Measure("Requests and tasks that the database failed: locked, full, slow or gone.", ("kind",)),
     "lost_rings": Measure("Doorbells that Redis did not take; the sweeper makes them good.", ("queue",)),
     "server_errors": Measure("Answers of 500 and above.", ("status",)),
@@ -115,8 +114,14 @@ def _redis() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25, retry=one_try)
 
 
-# A child's own counts only: what its parent still has to send, the parent sends.
-os.register_at_fork(after_in_child=_unsent.clear)
+def _begin_anew() -> None:
+    """A child sends its own counts only: what its parent still has to send, the parent sends."""
+    global _changing
+    _changing = threading.Lock()
+    _unsent.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 # Rendering

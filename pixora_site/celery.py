@@ -11,7 +11,7 @@ from celery import Task as CeleryTask
 from celery.signals import worker_shutting_down
 from celery.worker import state
 
-from galleries import logs, metrics
+from galleries import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixora_site.settings")
 
@@ -25,10 +25,9 @@ class Task(CeleryTask[Any, Any]):
 
     def on_failure(self, exc: Exception, *args: Any, **kwargs: Any) -> None:
         # Django cannot be imported before there is an app.
-        from galleries.database import trouble_of
+        from galleries.database import count_failure
 
-        if kind := trouble_of(exc):
-            metrics.count("database_errors", kind=kind)
+        count_failure(exc)
 
 
 app = Celery("pixora", task_cls=Task)

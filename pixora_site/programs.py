@@ -58,8 +58,8 @@ def programs(host: str, port: int, downloads_port: int) -> list[Program]:
         _worker("selfie", _SOON, "--pool=prefork", "--concurrency=1"),
         _worker("ingest", _LATER, "--pool=prefork", f"--concurrency={settings.PIXORA_WORKERS}"),
         _worker("upkeep", _SOON, "--pool=solo"),
-        # Without a file of its process id, a crash leaves nothing that stops the next start.
-        _celery("beat", _SOON, "beat", f"--schedule={settings.PIXORA_DATA_DIR / 'beat'}", "--pidfile="),
+        # Without files of its own, a crash leaves nothing that stops the next start, and two do not share any.
+        _celery("beat", _SOON, "beat", "--scheduler=celery.beat:Scheduler", "--pidfile="),
     ]
 
 

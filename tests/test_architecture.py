@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.colours": set(),
     "galleries.metrics": set(),
     "galleries.logs": set(),
-    "galleries.database": set(),
+    "galleries.database": {"galleries.metrics"},
     "galleries.storage": {"galleries.metrics"},
     "galleries.apart": {"galleries.formats"},
     "galleries.images": {"galleries.apart", "galleries.formats", "galleries.names"},
@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
-        "galleries.storage", "galleries.errors", "galleries.metrics", "recognition",
+        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "recognition",
     },
     "galleries.tasks": {"galleries.flows"},
     "galleries.media": {

@@ -12,6 +12,7 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -190,3 +191,21 @@ def test_without_a_database_the_counts_are_still_told(redis_here: str) -> None:
     seen = read()
     assert (seen["pixora_up{database}"], seen["pixora_up{redis}"]) == (0, 1)
     assert seen["pixora_server_errors_total{503}"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_held_up_a_photo_is_counted_by_its_kind(
+    redis_here: str, album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Exception] = [OSError(5, "Input/output error"), OperationalError("database is locked")]
+    photo = add(album, pictures.jpeg(pictures.quadrants())).photo
+
+    def fails(claimed: Photo) -> None:
+        raise errors.pop()
+
+    monkeypatch.setattr(photo_flow, "_look_at", fails)
+    for _ in range(2):
+        Photo.objects.filter(pk=photo.pk).update(lease_until=None)
+        photo_flow.work()
+    seen = read()
+    assert (seen["pixora_database_errors_total{locked}"], seen["pixora_storage_errors_total{}"]) == (1, 1)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from galleries import logs, metrics
-from galleries.database import trouble_of
+from galleries.database import count_failure
 from galleries.errors import RETRY_SECONDS, Refusal, refusal_for
 
 logger = logging.getLogger(__name__)
@@ -83,14 +83,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     Nothing here may want the database: that it is gone is one reason to be here.
     """
     error = sys.exc_info()[1]
+    trouble = count_failure(error)
     if refusal := refusal_for(error):
-        metrics.count("storage_errors")
         return _answer(request, refusal.status, refusal.code, refusal.detail)
-    if kind := trouble_of(error):
-        metrics.count("database_errors", kind=kind)
+    if trouble:
         return _answer(request, 503, "busy", _("We are back in a moment. Nothing that you sent before is lost."))
-    if isinstance(error, OSError):
-        metrics.count("storage_errors")
     return _answer(request, 500, "server_error", _("Something went wrong on our side. It has been written down."))
 
 

@@ -23,6 +23,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 
 import recognition
 from galleries import images, metrics, storage
+from galleries.database import count_failure
 from galleries.errors import Refusal, is_full, is_outage
 from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
@@ -243,7 +244,7 @@ def examine(photo: Photo) -> None:
         Photo.objects.hand_back(photo, state=_resting_state(photo))
         ring(work)
     except Exception as error:
-        metrics.count("storage_errors" if isinstance(error, OSError) else "engine_errors")
+        count_failure(error)
         # A broken engine, a disk, a bucket: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
         if is_outage(error):
@@ -263,8 +264,7 @@ def _look_at(photo: Photo) -> Examined:
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(_store, photo, renditions)
-        find_faces = metrics.timed("engine_seconds")(recognition.find_faces)
-        faces = find_faces(pixels, engine) if engine else []
+        faces = metrics.timed("engine_seconds")(recognition.find_faces)(pixels, engine) if engine else []
         written.result()
     return Examined(renditions, engine, faces)
 

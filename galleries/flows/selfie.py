@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 import recognition
 from galleries import images, metrics, storage
 from galleries.access import Viewer
+from galleries.database import count_failure
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
 from galleries.models.photo import stack
@@ -219,7 +220,8 @@ def search(selfie: Selfie) -> None:
     except SoftTimeLimitExceeded:
         Selfie.objects.hand_back(selfie)
         ring(work)
-    except Exception:
+    except Exception as error:
+        count_failure(error)
         # No fault of the selfie: it is tried again in a moment, MAX_ATTEMPTS times at most.
         logger.exception("Search %s failed.", selfie.pk)
         Selfie.objects.release(selfie, rest_seconds=2)

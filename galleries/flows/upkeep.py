@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
+from galleries.database import count_failure
 from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Guest, NewGuests, Photo, Selfie
 from galleries.models.album import RESTORE_DAYS
 from galleries.models.lease import from_now
@@ -53,7 +54,8 @@ def sweep() -> None:
 def _carry_out(duty: Callable[[], None]) -> None:
     try:
         duty()
-    except Exception:
+    except Exception as error:
+        count_failure(error)
         logger.exception("Upkeep: %s failed.", duty.__name__)
 
 
