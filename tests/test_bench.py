@@ -63,3 +63,19 @@ def test_a_wrong_word_is_told_before_anything_is_measured(tmp_path: Path) -> Non
         call_command("bench", "--photos", str(tmp_path / "none"))
     with pytest.raises(CommandError, match="no folder"):
         call_command("bench", "--json", str(tmp_path / "none" / "out.json"))
+
+
+def test_the_whole_site_is_loaded_and_every_figure_says_whether_it_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "load.json"
+    call_command("bench", "load", "--quick", "--parts", "resumption", "burst", "--json", str(out))
+    figures = {figure["name"]: figure for figure in json.loads(out.read_text())["figures"]}
+    assert all(set(figure) == {"name", "value", "unit", "least", "most", "holds"} for figure in figures.values())
+    assert figures["zip_resumed_whole"]["value"] == 3
+    assert figures["burst_5xx"]["value"] == figures["new_guests_5xx"]["value"] == 0
+    # Twelve may come in an hour, and more than forty do.
+    assert figures["new_guests_429"]["value"] > 0
+    assert all(figures[f"{name}_429_without_retry_after"]["holds"] for name in ("burst", "new_guests"))
+    assert "zip_resumed_whole: 3 of 3 (at least 3: holds)" in capsys.readouterr().out
+    assert not Album.objects.exists()

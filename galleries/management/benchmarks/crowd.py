@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 from .site import Headers
 
@@ -46,11 +47,17 @@ class Told:
 
 
 class Somebody:
-    """One client with one connection."""
+    """One client with one connection, which lasts as long as the context."""
 
     def __init__(self, port: int, told: Told, headers: Headers | None = None) -> None:
         self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
         self._told, self.headers = told, dict(headers or {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._client.close()
 
     def ask(self, kind: str, path: str, method: str = "GET", body: bytes | None = None, **more: str) -> bytes:
         start = time.perf_counter()
@@ -140,12 +147,14 @@ def _broken_off(port: int, path: str, headers: Headers, cut: int, etag: str) -> 
     rest = _open(port, path, dict(headers) | {"Range": f"bytes={cut}-", "If-Range": etag})
     while chunk := rest.read(_CHUNK):
         digest.update(chunk)
+    rest.close()
     return digest.hexdigest() if rest.status == http.HTTPStatus.PARTIAL_CONTENT else "not resumed"
 
 
 def _open(port: int, path: str, headers: Headers) -> http.client.HTTPResponse:
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
-    client.request("GET", path, headers=dict(headers))
+    # So the socket is the answer's alone, and goes with it.
+    client.request("GET", path, headers=dict(headers) | {"Connection": "close"})
     return client.getresponse()
 
 

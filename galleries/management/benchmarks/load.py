@@ -19,6 +19,8 @@ from .site import Headers
 from .whole_site import WholeSite, whole_site
 
 _GB = 1_000_000_000
+# New guests who come at one moment.
+_COMING = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,9 @@ class Load:
     def _browsed(self) -> float:
         """The median of one guest's pages, in seconds."""
         told = Told()
-        guest = self._guest(told)
-        for _ in range(40):
-            guest.ask("page", f"/shared/{self.party.album}/")
+        with self._guest(told) as guest:
+            for _ in range(40):
+                guest.ask("page", f"/shared/{self.party.album}/")
         return told.quantile("page", 50)
 
     def _guest(self, told: Told) -> Somebody:
@@ -194,80 +196,92 @@ class Load:
             )
 
     def _browse(self, told: Told, end: float) -> None:
-        guest, party = self._guest(told), self.party
-        while time.monotonic() < end:
-            guest.ask("page", f"/shared/{party.album}/")
-            guest.ask("listing", f"/shared/{party.album}/photos.json")
-            for photo in party.photos[:24]:
-                guest.ask("thumb", f"/api/v1/photos/{photo}/thumb")
-            guest.ask("preview", f"/api/v1/photos/{party.photos[0]}/preview")
-            time.sleep(1)
+        party = self.party
+        with self._guest(told) as guest:
+            while time.monotonic() < end:
+                guest.ask("page", f"/shared/{party.album}/")
+                guest.ask("listing", f"/shared/{party.album}/photos.json")
+                for photo in party.photos[:24]:
+                    guest.ask("thumb", f"/api/v1/photos/{photo}/thumb")
+                guest.ask("preview", f"/api/v1/photos/{party.photos[0]}/preview")
+                time.sleep(1)
 
     def _search(self, party: stocked.Party, told: Told, end: float, waits: list[float]) -> None:
-        picture = self.selfie.read_bytes()
-        guest = Somebody(self.site.port, told)
-        while time.monotonic() < end:
-            start = time.monotonic()
-            path = f"/api/v1/links/{party.link}/selfies/"
-            answer = json.loads(guest.send_files("selfie", path, "selfie", [picture], {"consent": "true"}))
-            if "url" not in answer:
-                time.sleep(1)
-                continue
-            guest.headers |= {"Pixora-Guest": answer["guest_key"]} if "guest_key" in answer else {}
-            state = "queued"
-            while state in {"queued", "working"} and time.monotonic() < end + 60:
-                time.sleep(0.25)
-                state = json.loads(guest.ask("status", urlsplit(answer["url"]).path)).get("state", "queued")
-            waits.append(time.monotonic() - start)
+        with Somebody(self.site.port, told) as guest:
+            while time.monotonic() < end:
+                start = time.monotonic()
+                if self._searched(guest, party.link, give_up=end + 60):
+                    waits.append(time.monotonic() - start)
+
+    def _searched(self, guest: Somebody, link: str, give_up: float) -> bool:
+        """One search until its answer; False where it was not let in."""
+        picture, path = [self.selfie.read_bytes()], f"/api/v1/links/{link}/selfies/"
+        answer = json.loads(guest.send_files("selfie", path, "selfie", picture, {"consent": "true"}))
+        if "url" not in answer:
+            time.sleep(1)
+            return False
+        guest.headers |= {"Pixora-Guest": answer["guest_key"]} if "guest_key" in answer else {}
+        state = "queued"
+        while state in {"queued", "working"} and time.monotonic() < give_up:
+            time.sleep(0.25)
+            state = json.loads(guest.ask("status", urlsplit(answer["url"]).path)).get("state", "queued")
+        return True
 
     def _ingest(self, told: Told) -> None:
-        sender = Somebody(self.site.port, told, self.uploader)
-        for path in pictures.make_photos(self.folder, self.sizes.ingested):
-            sender.send_files("upload", f"/api/v1/albums/{self.party.album}/photos/", "file", [path.read_bytes()], {})
+        address = f"/api/v1/albums/{self.party.album}/photos/"
+        with Somebody(self.site.port, told, self.uploader) as sender:
+            for path in pictures.make_photos(self.folder, self.sizes.ingested):
+                sender.send_files("upload", address, "file", [path.read_bytes()], {})
 
     def burst(self) -> Iterator[Figure]:
-        """More requests at one moment than the threads can ever take up."""
-        told, guest = Told(), self._guest(Told())
-        page = f"/shared/{self.party.album}/"
-        ask: Callable[[], bytes] = lambda: Somebody(self.site.port, told, guest.headers).ask("page", page)  # noqa: E731
-        together([threading.Thread(target=ask) for _ in range(self.sizes.burst)])
+        """More requests at one moment than the threads can ever take up, and more new guests than one address may."""
+        told = Told()
+        with self._guest(Told()) as guest:
+            at_once = [threading.Thread(target=self._look, args=(told, guest.headers)) for _ in range(self.sizes.burst)]
+            together(at_once)
         yield from _answers("burst", told)
         yield Figure("burst_longest_wait", round(max(told.seconds["page"]), 2), "s", most=30)
         told = Told()
-        crowd = [threading.Thread(target=self._guest, args=(told,)) for _ in range(40)]
-        for _ in range(self.sizes.new_guests // len(crowd) + 1):
-            together(crowd)
-            crowd = [threading.Thread(target=self._guest, args=(told,)) for _ in range(40)]
+        for _ in range(self.sizes.new_guests // _COMING + 1):
+            together([threading.Thread(target=self._look, args=(told, None)) for _ in range(_COMING)])
         yield from _answers("new_guests", told)
+
+    def _look(self, told: Told, headers: Headers | None) -> None:
+        """A page as the guest with these headers, or nothing but the arrival of a new one."""
+        if headers is None:
+            with self._guest(told):
+                return
+        with Somebody(self.site.port, told, headers) as somebody:
+            somebody.ask("page", f"/shared/{self.party.album}/")
 
     def long(self) -> Iterator[Figure]:
         """Thousands of small photos, one after the other; what the workers hold must not grow with them."""
-        sizes, told = self.sizes, Told()
-        sender = Somebody(self.site.port, told, self.uploader)
-        album = json.loads(sender.ask("album", "/api/v1/albums/", "POST", _NEW_ALBUM, **_JSON))["id"]
-        sending = threading.Thread(target=self._send_small, args=(sender, album))
-        sending.start()
-        samples: list[tuple[float, ...]] = []
-        begun, ready = time.monotonic(), 0
-        watcher = Somebody(self.site.port, Told(), self.uploader)
-        while ready < sizes.long_photos:
-            time.sleep(sizes.sample_seconds)
-            progress = json.loads(watcher.ask("progress", f"/api/v1/albums/{album}/progress/"))
-            ready = progress["ready"] + progress["rejected"] + progress["quarantined"]
-            samples.append((ready, self.site.megabytes("ingest"), self.site.descriptors("ingest"), self._web()))
-        sending.join()
+        told, samples, begun = Told(), [], time.monotonic()
+        with Somebody(self.site.port, told, self.uploader) as sender:
+            album = json.loads(sender.ask("album", "/api/v1/albums/", "POST", _NEW_ALBUM, **_JSON))["id"]
+            sending = threading.Thread(target=self._send_small, args=(sender, album))
+            sending.start()
+            for photos in self._progress(album):
+                ingest, web = self.site.megabytes("ingest"), round(self.site.megabytes("web"), 1)
+                samples.append((photos, ingest, self.site.descriptors("ingest"), web))
+            sending.join()
         yield from _answers("long_upload", told)
-        yield Figure("long_photos_a_second", round(ready / (time.monotonic() - begun), 1), "photos a second")
+        yield Figure("long_pace", round(samples[-1][0] / (time.monotonic() - begun), 1), "photos a second")
         for photos, memory, descriptors, web in samples:
-            yield Figure(
-                f"long_at_{photos:.0f}", round(memory, 1), f"MB ingest, {descriptors:.0f} descriptors, {web} MB web"
-            )
-        warm = samples[min(len(samples) - 1, len(samples) // 4)]
-        yield Figure("long_memory_growth", round(samples[-1][1] - warm[1], 1), "MB in the last three quarters", most=32)
-        yield Figure("long_descriptor_growth", samples[-1][2] - warm[2], "in the last three quarters", most=8)
+            yield Figure(f"long_at_{photos}", round(memory, 1), f"MB ingest, {descriptors} descriptors, {web} MB web")
+        warm, last = samples[len(samples) // 4], samples[-1]
+        yield Figure("long_memory_growth", round(last[1] - warm[1], 1), "MB in the last three quarters", most=32)
+        yield Figure("long_descriptor_growth", last[2] - warm[2], "in the last three quarters", most=8)
 
-    def _web(self) -> float:
-        return round(self.site.megabytes("web"), 1)
+    def _progress(self, album: str) -> Iterator[int]:
+        """How many photos are done, every now and then until all are."""
+        done = 0
+        with Somebody(self.site.port, Told(), self.uploader) as watcher:
+            while done < self.sizes.long_photos:
+                time.sleep(self.sizes.sample_seconds)
+                progress = json.loads(watcher.ask("progress", f"/api/v1/albums/{album}/progress/"))
+                done = progress["ready"] + progress["rejected"] + progress["quarantined"]
+                yield done
 
     def _send_small(self, sender: Somebody, album: str) -> None:
         tile = images.decode(self.selfie, 200).pixels
