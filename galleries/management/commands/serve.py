@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from galleries.flows import upkeep
 from galleries.models import User
 from galleries.models.account import first_admin_token
 from pixora_site import redis_server
@@ -59,6 +60,8 @@ class Command(BaseCommand):
         for name in weights.PACKAGED:
             weights.place(name)
         self._migrate()
+        upkeep.end_what_ran_out()
+        connection.close()
         self._collect_static()
 
     def _migrate(self) -> None:
