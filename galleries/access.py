@@ -4,6 +4,7 @@ One rule: `visible_to`. A foreign object and a missing one are the same 404, and
 so that a revoked link or a withdrawn consent counts on the next request.
 """
 
+import ipaddress
 import uuid
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ class Viewer:
     guest: Guest | None = None
     scopes: frozenset[str] = frozenset(SCOPES)
     guest_by_cookie: bool = False
+    # "" where nobody asked over the network.
+    address: str = ""
 
     @property
     def guests(self) -> Q:
@@ -49,7 +52,37 @@ def viewer_of(request: Any) -> Viewer:
     scopes = token.scope_set() if token is not None else frozenset(SCOPES)
     key = request.headers.get(GUEST_HEADER, "")
     guest = _guest_by_key(key) if key else _guest_by_cookie(request, user)
-    return Viewer(user, guest, scopes, guest_by_cookie=bool(guest and not key))
+    return Viewer(user, guest, scopes, guest_by_cookie=bool(guest and not key), address=_address_of(request))
+
+
+def _address_of(request: Any) -> str:
+    """Past our own proxies: what each of them says of whom it speaks for, and nobody else's word.
+
+    Of IPv6 the network of 64 bits, of which one device has all addresses.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    for before in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        if not _is_our_proxy(address) or not _parsed(before):
+            break
+        address = before.strip()
+    parsed = _parsed(address)
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed and parsed.version == 6 else address
+
+
+def _is_our_proxy(address: str) -> bool:
+    parsed = _parsed(address)
+    return any(
+        proxy == "*" or (parsed is not None and parsed in ipaddress.ip_network(proxy, strict=False))
+        for proxy in settings.PIXORA_TRUSTED_PROXIES
+    )
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address.strip())
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
 def _guest_by_key(key: str) -> Guest:
@@ -169,7 +202,8 @@ def album_for(viewer: Viewer, pk: uuid.UUID) -> Album:
 
 def deleted_albums(viewer: Viewer) -> QuerySet[Album]:
     """What the viewer may have back. Nothing else of a deleted album is to be had."""
-    return Album.objects.filter(owner=viewer.user, deleted_at__isnull=False) if viewer.user else Album.objects.none()
+    deleted = Album.objects.filter(deleted_at__isnull=False, doomed=False)
+    return deleted.filter(owner=viewer.user) if viewer.user else deleted.none()
 
 
 def deleted_album_for(viewer: Viewer, pk: uuid.UUID) -> Album:

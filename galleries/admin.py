@@ -180,7 +180,7 @@ class AlbumAdmin(CountedDeletion):
 
     def delete_all(self, rows: Iterable[Album]) -> None:
         for album in rows:
-            album_flow.delete_for_good(album)
+            album_flow.delete_for_good(album, patience=album_flow.A_WHILE)
 
     @admin.display(description=_("photos"), ordering="photos_all")
     def all_photos(self, album: Any) -> str:
@@ -299,7 +299,6 @@ class ArchiveAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["size", "created_at"]
     search_fields = ["id", "album__title", "user__email"]
     list_select_related = ["album", "user"]
-    exclude = ["entries"]
 
     @admin.display(description=_("holder"))
     def holder(self, archive: Archive) -> str:

@@ -1,7 +1,10 @@
 """Deterministic zips of stored entries: layout, exact length, any byte range; and the Range header.
 
-Nothing is built on disk or in memory: a zip is a function of its frozen list of entries. The format is PKWARE's
-APPNOTE.TXT 6.3.10, with ZIP64 only where a number needs it. Pure: no ORM, no Django; sources are opened by the caller.
+Nothing is built on disk or in memory: a zip is a function of its frozen list of entries. Pure: no ORM, no Django;
+sources are opened by the caller.
+
+The list is frozen in sections, each packed with its headers ready to be sent and its position in the zip, so that any
+range is found without looking at what lies before it, and one section at a time is in memory.
 """
 
 import hashlib
@@ -9,24 +12,21 @@ import re
 import struct
 import unicodedata
 import zlib
-from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from itertools import accumulate
+from itertools import islice
+from typing import Protocol, Self
 
-# Beyond these a field holds all ones and the true number stands in a ZIP64 record.
-_MOST_32 = 0xFFFFFFFF
-_MOST_16 = 0xFFFF
-_UTF8_NAMES = 0x0800
-_VERSION, _VERSION_ZIP64 = 20, 45
-_MADE_ON_UNIX = 3 << 8
-_REGULAR_FILE = 0o100644 << 16
-_EARLIEST, _LATEST = datetime(1980, 1, 1), datetime(2107, 12, 31, 23, 59, 58)  # noqa: DTZ001 -- a zip knows no zone
-# Small literals are sent together with what follows; a system call for each of 70,000 would cost seconds.
-_JOIN_BYTES = 64 * 1024
+from zlib_ng.zlib_ng import crc32 as quick_crc32
+
+from galleries.zip_format import central_header, end_records, local_header
+
+# Small entries are sent together with what follows; a system call for each of 70,000 would cost seconds.
+_JOIN_BYTES = 256 * 1024
+# Packed and compressed about 60 KB: what a stream holds, and what a range reads to begin.
+SECTION_ENTRIES = 1_000
 
 
 class BrokenSource(Exception):
@@ -56,108 +56,227 @@ class Entry:
     pieces: tuple[Span | bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a zip without its sections. Positions are those of the central directory's first and last byte.
+
+    `etag` is strong and quoted: equal for equal bytes, as long as nothing else is ever stored under a key.
+    """
+
+    count: int
+    directory: int
+    directory_end: int
+    etag: str
+
+
+class Section(Protocol):
+    """Some entries in a row. `start` is the position of the first one's local header in the zip, `directory_start` that
+    of its central header in the directory.
+    """
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def directory_start(self) -> int: ...
+    def read(self) -> bytes:
+        """What `freeze` packed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSection:
+    start: int
+    directory_start: int
+    packed: bytes = field(repr=False)
+
+    def read(self) -> bytes:
+        return self.packed
+
+
+def freeze(entries: Iterable[Entry]) -> tuple[Outline, list[FrozenSection]]:
+    """Raises ValueError for an entry that cannot be one."""
+    position = directory = count = 0
+    sections, digest, rest = [], hashlib.sha256(), iter(entries)
+    while batch := list(islice(rest, SECTION_ENTRIES)):
+        start, directory_start, records = position, directory, bytearray()
+        for entry in batch:
+            _check(entry)
+            header = local_header(entry.name, entry.size, entry.crc32, entry.modified)
+            records += _record(entry, header)
+            directory += len(central_header(header, entry.size, position))
+            position += len(header) + entry.size
+        digest.update(records)
+        count += len(batch)
+        sections.append(FrozenSection(start, directory_start, zlib.compress(records, 1)))
+    return Outline(count, position, position + directory, f'"{digest.hexdigest()[:32]}"'), sections
+
+
 class Layout:
     """Where every byte of the zip of these entries stands. Raises ValueError for an entry that cannot be one."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries = tuple(entries)
-        for entry in self._entries:
-            _check(entry)
-        lengths = (len(_local_header(entry)) + entry.size for entry in self._entries)
-        self._starts = array("Q", accumulate(lengths, initial=0))
-        lengths = (
-            len(_central_header(entry, start)) for entry, start in zip(self._entries, self._starts, strict=False)
-        )
-        self._central_starts = array("Q", accumulate(lengths, initial=self._starts[-1]))
-        self._end = _end_records(len(self._entries), self._starts[-1], self._central_starts[-1])
-        self.length = self._central_starts[-1] + len(self._end)
+        self._arrange(*freeze(entries))
 
-    @cached_property
-    def etag(self) -> str:
-        """Strong and quoted: equal for equal bytes, as long as nothing else is ever stored under a key."""
-        digest = hashlib.sha256()
-        for entry in self._entries:
-            digest.update(_local_header(entry) + repr(entry.pieces).encode())
-        return f'"{digest.hexdigest()[:32]}"'
+    @classmethod
+    def of_frozen(cls, outline: Outline, sections: Sequence[Section]) -> Self:
+        layout = cls.__new__(cls)
+        layout._arrange(outline, sections)
+        return layout
+
+    def _arrange(self, outline: Outline, sections: Sequence[Section]) -> None:
+        self._outline, self._sections = outline, sections
+        self._end = end_records(outline.count, outline.directory, outline.directory_end)
+        self.length = outline.directory_end + len(self._end)
+        self.etag = outline.etag
 
     def segments(self, start: int, stop: int) -> Iterator[bytes | Span]:
         """The bytes from `start` up to but not including `stop`, as literals and spans of sources."""
         return (segment for _, segment in self._owned_segments(start, stop))
 
-    def _owned_segments(self, start: int, stop: int) -> Iterator[tuple[Entry | None, bytes | Span]]:
-        """With the entry whose content a segment is."""
-        for position, entry, part in self._parts(start):
+    def _owned_segments(self, start: int, stop: int) -> Iterator[tuple["_Content | None", bytes | Span]]:
+        """With the content of the entry that a segment is of."""
+        for position, content, part in self._parts(start):
             if position >= stop:
                 return
-            segment = _slice(part, start - position, stop - position)
-            if _length(segment):
-                yield entry, segment
+            length = _length(part)
+            if position < start or position + length > stop:
+                part = _slice(part, start - position, stop - position)
+                length = _length(part)
+            if length:
+                yield content, part
 
-    def _parts(self, start: int) -> Iterator[tuple[int, Entry | None, bytes | Span]]:
-        """Headers and pieces with their positions, uncut, from the entry or header that holds `start`."""
-        for index in range(max(0, bisect_right(self._starts, start) - 1), len(self._entries)):
-            position, entry = self._starts[index], self._entries[index]
-            header = _local_header(entry)
-            yield position, None, header
-            position += len(header)
-            for piece in entry.pieces:
-                yield position, entry, piece
-                position += _length(piece)
-        for index in range(max(0, bisect_right(self._central_starts, start) - 1), len(self._entries)):
-            yield self._central_starts[index], None, _central_header(self._entries[index], self._starts[index])
-        yield self._central_starts[-1], None, self._end
+    def _parts(self, start: int) -> Iterator[tuple[int, "_Content | None", bytes | Span]]:
+        """Headers and pieces with their positions, uncut, from the entry or section that holds `start`."""
+        if start < self._outline.directory:
+            yield from self._entries(start)
+        yield from self._directory(start)
+
+    def _entries(self, start: int) -> Iterator[tuple[int, "_Content | None", bytes | Span]]:
+        for section in self._from(start, lambda section: section.start):
+            position = section.start
+            for content, header, pieces in _unpacked(section.read()):
+                inside = position + len(header)
+                end = inside + content[1]
+                if end > start:
+                    yield position, None, header
+                    for piece in _pieces(pieces):
+                        yield inside, content, piece
+                        inside += _length(piece)
+                position = end
+
+    def _directory(self, start: int) -> Iterator[tuple[int, None, bytes]]:
+        directory = self._outline.directory
+        for section in self._from(start - directory, lambda section: section.directory_start):
+            position, of_entry = directory + section.directory_start, section.start
+            for (_, size), header, _ in _unpacked(section.read()):
+                central = central_header(header, size, of_entry)
+                yield position, None, central
+                position += len(central)
+                of_entry += len(header) + size
+        yield self._outline.directory_end, None, self._end
+
+    def _from(self, start: int, place: Callable[[Section], int]) -> Iterator[Section]:
+        """The sections from the one that holds `start` on."""
+        first = bisect_right(self._sections, start, key=place) - 1
+        return islice(self._sections, max(0, first), None)
 
 
-def stream(layout: Layout, start: int, stop: int, open_span: Callable[[Span], Iterator[bytes]]) -> Iterator[bytes]:
+def stream(layout: Layout, start: int, stop: int, open_span: Callable[[Span], Iterable[bytes]]) -> Iterator[bytes]:
     """The bytes from `start` up to but not including `stop`.
 
     Raises BrokenSource in the middle when a source fails, gives more or fewer bytes than its span has, or when an entry
     that was streamed whole does not have its CRC-32.
     """
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     for chunk in _checked_chunks(layout, start, stop, open_span):
-        if not waiting and len(chunk) >= _JOIN_BYTES:
-            yield chunk
-            continue
-        waiting += chunk
-        if len(waiting) >= _JOIN_BYTES:
-            yield bytes(waiting)
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= _JOIN_BYTES:
+            yield b"".join(waiting)
             waiting.clear()
+            size = 0
     if waiting:
-        yield bytes(waiting)
+        yield b"".join(waiting)
 
 
 def _checked_chunks(
-    layout: Layout, start: int, stop: int, open_span: Callable[[Span], Iterator[bytes]]
+    layout: Layout, start: int, stop: int, open_span: Callable[[Span], Iterable[bytes]]
 ) -> Iterator[bytes]:
     seen = crc32 = 0
-    for entry, segment in layout._owned_segments(start, stop):
-        if entry is None:
+    for content, segment in layout._owned_segments(start, stop):
+        if content is None:
             seen = crc32 = 0
         for chunk in _chunks(segment, open_span):
-            if entry is not None:
+            if content is not None:
                 seen += len(chunk)
-                crc32 = zlib.crc32(chunk, crc32)
-                if seen == entry.size and crc32 != entry.crc32:
-                    raise BrokenSource(f"{entry.name} is not what its CRC-32 says")
+                # By zlib-ng: the standard library's takes a third of the time that sending a file takes.
+                crc32 = quick_crc32(chunk, crc32)
+                if seen == content[1] and crc32 != content[0]:
+                    raise BrokenSource(f"{segment!r} is not what its CRC-32 says")
             yield chunk
 
 
-def _chunks(segment: bytes | Span, open_span: Callable[[Span], Iterator[bytes]]) -> Iterator[bytes]:
-    if isinstance(segment, bytes):
-        yield segment
-        return
-    missing = segment.length
+def _chunks(segment: bytes | Span, open_span: Callable[[Span], Iterable[bytes]]) -> Iterable[bytes]:
+    return (segment,) if isinstance(segment, bytes) else _counted(segment, open_span)
+
+
+def _counted(span: Span, open_span: Callable[[Span], Iterable[bytes]]) -> Iterator[bytes]:
+    missing = span.length
     try:
-        for chunk in open_span(segment):
+        for chunk in open_span(span):
             missing -= len(chunk)
             if missing < 0:
                 break
             yield chunk
     except Exception as error:
-        raise BrokenSource(f"{segment.key} failed") from error
+        raise BrokenSource(f"{span.key} failed") from error
     if missing:
-        raise BrokenSource(f"{segment.key} gave {segment.length - missing} bytes, not {segment.length}")
+        raise BrokenSource(f"{span.key} gave {span.length - missing} bytes, not {span.length}")
+
+
+# How entries are packed: CRC-32 and size, the local header as it is sent, and the pieces.
+
+_Content = tuple[int, int]  # CRC-32, bytes
+_RECORD = struct.Struct("<IQHI")
+_PIECE = struct.Struct("<HQQ")
+_LITERAL = 0xFFFF  # where the length of a key would stand
+
+
+def _record(entry: Entry, header: bytes) -> bytes:
+    pieces = b"".join(map(_packed_piece, entry.pieces))
+    return _RECORD.pack(entry.crc32, entry.size, len(header), len(pieces)) + header + pieces
+
+
+def _packed_piece(piece: bytes | Span) -> bytes:
+    if isinstance(piece, bytes):
+        return _PIECE.pack(_LITERAL, 0, len(piece)) + piece
+    key = piece.key.encode()
+    return _PIECE.pack(len(key), piece.offset, piece.length) + key
+
+
+def _unpacked(packed: bytes) -> Iterator[tuple[_Content, bytes, bytes]]:
+    """Content, local header and packed pieces of each entry."""
+    records, at = zlib.decompress(packed), 0
+    while at < len(records):
+        crc32, size, header_length, pieces_length = _RECORD.unpack_from(records, at)
+        header = at + _RECORD.size
+        pieces = header + header_length
+        at = pieces + pieces_length
+        yield (crc32, size), records[header:pieces], records[pieces:at]
+
+
+def _pieces(packed: bytes) -> Iterator[bytes | Span]:
+    at = 0
+    while at < len(packed):
+        key_length, offset, length = _PIECE.unpack_from(packed, at)
+        at += _PIECE.size
+        if key_length == _LITERAL:
+            yield packed[at : at + length]
+            at += length
+        else:
+            yield Span(packed[at : at + key_length].decode(), offset, length)
+            at += key_length
 
 
 def _length(part: bytes | Span) -> int:
@@ -180,76 +299,38 @@ def _check(entry: Entry) -> None:
         raise ValueError(f"the pieces of {entry.name!r} are not {entry.size} bytes")
 
 
-def _common_fields(entry: Entry, numbers: tuple[int, ...]) -> bytes:
-    """What the local and the central header share, from "version needed" to the length of the extra field."""
-    version = _VERSION_ZIP64 if max(numbers) >= _MOST_32 else _VERSION
-    size, name = min(entry.size, _MOST_32), entry.name.encode()
-    clock, date = _dos_time(entry.modified)
-    extra = _zip64_extra(numbers)
-    fields = version, _UTF8_NAMES, 0, clock, date, entry.crc32, size, size, len(name), len(extra)
-    return struct.pack("<5H3I2H", *fields)
+class UniqueNames:
+    """Gives each name once: "a.jpg" for the second time is "a (2).jpg".
 
+    Unique also where a file system folds case and Unicode forms (Windows, macOS), and no file is named like one of the
+    `folders`, which are said beforehand. Linear: every number is tried once a name.
+    """
 
-def _local_header(entry: Entry) -> bytes:
-    """APPNOTE 4.3.7, with sizes and CRC-32 in place, so that no data descriptor follows."""
-    numbers = (entry.size, entry.size)
-    return b"PK\3\4" + _common_fields(entry, numbers) + entry.name.encode() + _zip64_extra(numbers)
+    def __init__(self, folders: Iterable[str]) -> None:
+        self._taken: set[str] = set()
+        self._next_number: dict[str, int] = {}
+        for folder in folders:
+            self._taken.update(_folded(folder[: m.start()]) for m in re.finditer("/|$", folder))
 
-
-def _central_header(entry: Entry, start: int) -> bytes:
-    """APPNOTE 4.3.12; `start` is the position of the local header."""
-    numbers = (entry.size, entry.size, start)
-    common = _common_fields(entry, numbers)
-    made_by = struct.pack("<H", _MADE_ON_UNIX | int.from_bytes(common[:2], "little"))
-    rest = struct.pack("<3H2I", 0, 0, 0, _REGULAR_FILE, min(start, _MOST_32))
-    return b"PK\1\2" + made_by + common + rest + entry.name.encode() + _zip64_extra(numbers)
-
-
-def _zip64_extra(numbers: tuple[int, ...]) -> bytes:
-    """APPNOTE 4.5.3: only the numbers that do not fit their own fields, in this order."""
-    large = [number for number in numbers if number >= _MOST_32]
-    return struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""
-
-
-def _end_records(count: int, start: int, stop: int) -> bytes:
-    """APPNOTE 4.3.14 to 4.3.16, behind a central directory from `start` to `stop`."""
-    size = stop - start
-    end = struct.pack(
-        "<4s4H2IH", b"PK\5\6", 0, 0, *[min(count, _MOST_16)] * 2, min(size, _MOST_32), min(start, _MOST_32), 0
-    )
-    if count < _MOST_16 and max(size, start) < _MOST_32:
-        return end
-    fields = 44, _MADE_ON_UNIX | _VERSION_ZIP64, _VERSION_ZIP64, 0, 0, count, count, size, start
-    return struct.pack("<4sQ2H2I4Q", b"PK\6\6", *fields) + struct.pack("<4sIQI", b"PK\6\7", 0, stop, 1) + end
-
-
-def _dos_time(moment: datetime | None) -> tuple[int, int]:
-    """Time and date as MS-DOS packs them, in steps of two seconds from 1980 to 2107."""
-    moment = min(max(moment or _EARLIEST, _EARLIEST), _LATEST)
-    clock = moment.hour << 11 | moment.minute << 5 | moment.second // 2
-    return clock, (moment.year - 1980) << 9 | moment.month << 5 | moment.day
+    def unique(self, name: str) -> str:
+        candidate, key = name, _folded(name)
+        folded = key
+        number = self._next_number.get(key, 2)
+        while folded in self._taken:
+            candidate = _numbered(name, number)
+            folded = _folded(candidate)
+            number += 1
+        if number > 2:
+            self._next_number[key] = number
+        self._taken.add(folded)
+        return candidate
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """The same names in the same order, "a.jpg" for the second time as "a (2).jpg".
-
-    Unique also where a file system folds case and Unicode forms (Windows, macOS), and no file is named like a folder.
-    Linear: every number is tried once a name.
-    """
+    """The same names in the same order, each once."""
     names = list(names)
-    taken = {_folded(name[:end]) for name in names for end in (m.start() for m in re.finditer("/", name))}
-    next_number: dict[str, int] = {}
-    unique = []
-    for name in names:
-        candidate, key = name, _folded(name)
-        number = next_number.get(key, 2)
-        while _folded(candidate) in taken:
-            candidate = _numbered(name, number)
-            number += 1
-        next_number[key] = number
-        taken.add(_folded(candidate))
-        unique.append(candidate)
-    return unique
+    unique = UniqueNames({name.rpartition("/")[0] for name in names} - {""})
+    return [unique.unique(name) for name in names]
 
 
 def _folded(name: str) -> str:

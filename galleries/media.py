@@ -5,12 +5,11 @@ Everything is sealed: its own content type, never sniffed, never run as a page, 
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import connection
 from django.http import (
     Http404,
     HttpRequest,
@@ -27,6 +26,7 @@ from galleries import archives, storage
 from galleries.errors import Refusal
 from galleries.images import LOGO_TYPE, PREVIEW_EDGE, RENDITION_TYPE, THUMB_EDGE
 from galleries.models import Album, Archive, Photo
+from galleries.models.archive import give_back_connection
 
 logger = logging.getLogger(__name__)
 _streams = threading.BoundedSemaphore(settings.PIXORA_ZIP_STREAMS)
@@ -149,7 +149,9 @@ def _unsatisfiable(layout: archives.Layout) -> HttpResponseBase:
     return _sealed(response, layout.etag)
 
 
-def _open_span(span: archives.Span) -> Iterator[bytes]:
+def _open_span(span: archives.Span) -> Iterable[bytes]:
+    if span.length <= storage.CHUNK_BYTES:
+        return (storage.read_range(span.key, span.offset, span.length),)
     return storage.open_range(span.key, span.offset, span.length)
 
 
@@ -172,7 +174,5 @@ class _OneOfFew:
 def _one_of_few(chunks: Iterator[bytes]) -> _OneOfFew:
     if not _streams.acquire(blocking=False):
         raise Refusal("busy", "Many zips are being sent right now. Try again in a moment.", status=503)
-    # A stream lasts as long as a phone is slow; the database must not wait for it.
-    if not connection.in_atomic_block:
-        connection.close()
+    give_back_connection()
     return _OneOfFew(chunks)

@@ -14,6 +14,12 @@ _SENTENCES = [
     gettext_noop("The file is larger than %(megabytes)s MB."),
     gettext_noop("The picture has %(width)s x %(height)s pixels; at most %(most)s megapixels are taken."),
     gettext_noop("Reading this file failed %(times)s times (%(reason)s)."),
+    gettext_noop(
+        "Very many guests have come from your network by this link. "
+        "Try again in %(minutes)s min, or at once with mobile data instead of the Wi-Fi."
+    ),
+    gettext_noop("Very many guests are searching right now. Try again in %(seconds)s s."),
+    gettext_noop("Your last searches are still under way. Try again in %(seconds)s s."),
     gettext_noop("This token lacks the scope “%(scope)s”."),
 ]
 WORDS = [

@@ -14,7 +14,7 @@ from pixora_site.masking import MaskSecrets
 from pixora_site.supervisor import die_with_parent
 
 wsgi_app = "pixora_site.wsgi"
-worker_class = "gthread"
+worker_class = "pixora_site.turn_away.Worker"
 keepalive = 15
 # Of the worker's main loop, which no slow client can hold up: a download may take as long as it takes.
 timeout = 60

@@ -16,6 +16,8 @@ from galleries import storage
 from galleries.flows import album as album_flow
 from galleries.models import (
     Album,
+    ArchiveSection,
+    Arrivals,
     EmbeddingBlock,
     Erasure,
     Face,
@@ -36,7 +38,7 @@ from tests.pages import many_photos, text_of
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "galleries"]
 # Rows of another row, shown with it or, as vectors, to nobody.
-WITHIN_OTHERS = {LegalBasis, Face, EmbeddingBlock, GuestKey, Match, ReturnLink, Visit}
+WITHIN_OTHERS = {LegalBasis, Face, Arrivals, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Visit}
 
 
 @pytest.fixture

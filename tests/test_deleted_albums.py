@@ -157,6 +157,27 @@ def test_after_seven_days_it_goes_by_itself(album: Album, owner: User) -> None:
     assert not storage.exists(photo.original_key)
 
 
+def test_what_is_left_of_a_large_one_goes_by_itself(
+    searchable: Album, desk: Client, found: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill: the step under way is undone, those before it are done, upkeep goes on; all see nothing."""
+    monkeypatch.setattr(album_flow, "_STEP_PHOTOS", 2)
+    photos = [
+        ready_photo(searchable, pictures.png(pictures.portrait()[: 480 + seed]), f"{seed}.png") for seed in range(4)
+    ]
+    assert searchable.photos.count() == 5
+    album_flow.delete_for_good(searchable, patience=0)
+    assert searchable.photos.count() == 3
+    assert not Face.objects.exists()
+    assert not Selfie.objects.exists()
+    assert all(found.api.get(f"/api/v1/photos/{photo.pk}/thumb").status_code == 404 for photo in photos)
+    assert desk.post(reverse("album-restore", args=[searchable.pk])).status_code == 404
+    album_flow.restore(searchable)
+    upkeep.end_albums()
+    assert not Album.objects.exists()
+    assert not any(storage.exists(key) for photo in photos for key in photo.stored_keys())
+
+
 def test_one_that_was_had_back_at_the_last_moment_stays(album: Album) -> None:
     photo = ready_photo(album)
     album_flow.delete(album)

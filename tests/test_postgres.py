@@ -10,6 +10,7 @@ from django.conf import settings
 from tests import services
 
 JOURNEYS = ["races", "leases", "photo_journey", "selfie_journey", "zip_journey", "reindex", "search_index", "api"]
+JOURNEYS += ["admission", "large_zips"]
 
 
 def test_the_journeys_hold_on_postgresql(tmp_path: Path) -> None:

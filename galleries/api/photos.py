@@ -109,5 +109,5 @@ class ArchiveBytes(BytesView):
     def get(self, request: Request, archive_id: UUID) -> HttpResponseBase:
         archive = access.archive_for(self.viewer, archive_id)
         archive_flow.require_fresh(self.viewer, archive)
-        layout = archive_flow.layout_of(archive.entries)
+        layout = archive_flow.layout_of(archive)
         return media.send_archive(request, layout, f"{archive.album.title}.zip")

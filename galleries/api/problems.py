@@ -34,7 +34,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler. None, for what nobody expected: Django logs it and asks `server_error` for an answer."""
     set_rollback()
     if isinstance(error, Refusal):
-        return problem(error.status, error.code, error.detail)
+        return _of_refusal(error)
     if isinstance(error, Http404):
         return problem(404, "not_found", "There is nothing here, or it is not yours to see.")
     if isinstance(error, PermissionDenied):
@@ -46,6 +46,13 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
     return None
+
+
+def _of_refusal(refusal: Refusal) -> Response:
+    response = problem(refusal.status, refusal.code, refusal.detail)
+    if refusal.retry_after:
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
 
 
 def _of_framework(error: exceptions.APIException) -> Response:

@@ -1,5 +1,7 @@
 """What happens to a whole album: face search on and off, and its deletion, which for a while is not the end."""
 
+import math
+import time
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +15,11 @@ from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, P
 
 from . import photo, selfie
 from .doorbell import ring
+
+# A transaction of this size, and the files of it, take a fraction of a second.
+_STEP_PHOTOS = 500
+# Seconds for which a page may delete; upkeep does the rest of a large album.
+A_WHILE = 5
 
 
 @transaction.atomic
@@ -89,7 +96,7 @@ def delete(album: Album) -> None:
 def restore(album: Album) -> None:
     """Have a deleted album back, with its links; its faces are looked for anew."""
     locked = Album.objects.locked().get(pk=album.pk)
-    if locked.deleted_at is None:
+    if locked.deleted_at is None or locked.doomed:
         return
     locked.deleted_at = None
     locked.engine = recognition.engine().name if locked.face_search else ""
@@ -103,18 +110,44 @@ def _want_faces(album: Album) -> None:
     album.photos.exclude(state__in=hopeless).update(wanted_engine=album.engine)
 
 
-@transaction.atomic
-def delete_for_good(album: Album) -> None:
+def delete_for_good(album: Album, *, patience: float = math.inf) -> None:
     """Delete the album, its photos, faces, links, searches and zips, and every stored file of it.
 
-    A deleted one that its owner has had back in the meantime stays.
+    Out of everybody's sight at once, and then in steps: a process that dies, or has no more `patience` (seconds),
+    leaves the rest to upkeep. A deleted album that its owner has had back in the meantime stays.
     """
-    # Locked first: what workers are just committing is then there to be deleted with it.
+    deadline = time.monotonic() + patience
+    if not _doom(album):
+        return
+    while _delete_some(album) and time.monotonic() < deadline:
+        pass
+
+
+@transaction.atomic
+def _doom(album: Album) -> bool:
+    """From here there is no way back. False: there is nothing to delete."""
     locked = Album.objects.locked().filter(pk=album.pk).first()
     if locked is None or (album.deleted_at and not locked.deleted_at):
-        return
-    searches = list(locked.selfies.select_for_update().order_by("pk"))
-    photos = list(locked.photos.select_for_update().order_by("pk"))
+        return False
+    if not locked.doomed:
+        delete(locked)
+        Album.objects.filter(pk=locked.pk).update(doomed=True)
+    return True
+
+
+@transaction.atomic
+def _delete_some(album: Album) -> bool:
+    """Some of a doomed album's photos, and once they are gone the album. Says whether there is more to do."""
+    locked = Album.objects.locked().filter(pk=album.pk, doomed=True).first()
+    if locked is None:
+        return False
+    next_ones = locked.photos.order_by("received_at", "id").values_list("pk", flat=True)[:_STEP_PHOTOS]
+    # Locked first: what a worker is just committing is then there to be deleted with them.
+    photos = list(Photo.objects.select_for_update().filter(pk__in=list(next_ones)).order_by("pk"))
+    if not photos:
+        Erasure.order([locked.logo_key])
+        locked.delete()
+        return False
     Erasure.order_of_photos(photos)
-    Erasure.order([*(search.scratch_key for search in searches), locked.logo_key])
-    locked.delete()
+    Photo.objects.filter(pk__in=[each.pk for each in photos]).delete()
+    return True

@@ -5,7 +5,7 @@ vectors of a photo holds that lock.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,8 +14,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 import recognition
+from galleries.archives import Span
 from galleries.models import Album, Archive, EmbeddingBlock, Face, Photo, Selfie
 
+from .archive import layout_of
 from .verify import Finding, Kind, Report, batches, is_idle
 
 _BATCH = 500
@@ -112,20 +114,25 @@ def check_searches(searches: QuerySet[Selfie], report: Report) -> None:
 
 def check_archives(archives: QuerySet[Archive], report: Report) -> None:
     """A frozen entry says what the photo's row says. Photos that have gone make a zip stale, which it says itself."""
-    for archive in archives.iterator(chunk_size=10):
-        if any(not _agrees(photo, archive, entries) for photo, entries in _entries(archive)):
+    for archive in archives.iterator():
+        photos = Photo.objects.filter(pk__in=archive.photo_ids, state=Photo.State.READY)
+        said = dict(_said(photo, archive) for photo in photos.iterator())
+        if any(said.get(key, facts) != facts for key, facts in _frozen(archive)):
             report.findings.append(Finding(Kind.ARCHIVE_WRONG, row=str(archive.pk)))
 
 
-def _entries(archive: Archive) -> Iterable[tuple[Photo, list[object]]]:
-    by_photo = {UUID(entry[0]): entry for entry in archive.entries}
-    wanted = list(by_photo)
-    for start in range(0, len(wanted), _BATCH):
-        for photo in Photo.objects.filter(pk__in=wanted[start : start + _BATCH], state=Photo.State.READY):
-            yield photo, by_photo[photo.pk]
+def _said(photo: Photo, archive: Archive) -> tuple[str, tuple[int, int]]:
+    """(key, (bytes, CRC-32)) by the photo's row."""
+    if archive.size == Archive.Size.ORIGINAL:
+        return photo.original_key, (photo.size, photo.crc32)
+    return photo.preview_key, (photo.preview_size, photo.preview_crc32)
 
 
-def _agrees(photo: Photo, archive: Archive, entry: list[object]) -> bool:
-    is_original = archive.size == Archive.Size.ORIGINAL
-    facts = (photo.size, photo.crc32) if is_original else (photo.preview_size, photo.preview_crc32)
-    return (entry[2], entry[3]) == facts
+def _frozen(archive: Archive) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The same by the zip's bytes: each source follows its local header, which has the CRC-32 at 14."""
+    layout, header = layout_of(archive), b""
+    for segment in layout.segments(0, layout.length):
+        if isinstance(segment, Span):
+            yield segment.key, (segment.length, int.from_bytes(header[14:18], "little"))
+        else:
+            header = segment

@@ -31,7 +31,7 @@ from galleries.models.photo import stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import notice, search_index, visit
+from . import admission, notice, search_index, visit
 from .doorbell import ring
 from .search_index import SearchIndex
 
@@ -66,6 +66,7 @@ def receive(
         email_language=get_language(),
         expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
     )
+    admission.require_room_to_search()
     # Before the album is locked: a bucket may take its time. Should this process die, upkeep finds the picture.
     with _picture(chunks) as received:
         storage.adopt(received, selfie.scratch_key)
@@ -81,6 +82,7 @@ def _add(selfie: Selfie, link: Link, viewer: Viewer) -> str | None:
     """The guest's key if one had to be made."""
     require_face_search(link)
     selfie.guest, key = visit.enter(link, viewer)
+    admission.require_few_searches(selfie.guest)
     selfie.save(force_insert=True)
     ring(work)
     return key

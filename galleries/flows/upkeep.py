@@ -1,16 +1,18 @@
 """Upkeep, every 15 seconds: rings again where work is due, finishes what a crash left, and ends what has run out."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
-from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Guest, Photo, Selfie
+from galleries.models import Album, Archive, Arrival, Arrivals, EmbeddingBlock, Erasure, Guest, Photo, Selfie
 from galleries.models.album import RESTORE_DAYS
 from galleries.models.lease import from_now
 
@@ -26,6 +28,8 @@ ARRIVAL_SECONDS = 600
 INCOMING_SECONDS = 6 * 3600
 SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
+# In one sweep, which has other duties too, and 50 s for all.
+DELETING_SECONDS = 10
 # An ended search is kept this long, to say so to its guest.
 ENDED_DAYS = 30
 
@@ -99,9 +103,11 @@ def end_selfies() -> None:
 
 
 def end_albums() -> None:
-    """Those that were deleted and that nobody wanted back."""
-    for left in Album.objects.filter(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS)):
-        album.delete_for_good(left)
+    """Those that were deleted and that nobody wanted back, and what is left of those deleted for good."""
+    overdue = Q(doomed=True) | Q(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS))
+    deadline = time.monotonic() + DELETING_SECONDS
+    for left in Album.objects.filter(overdue).order_by("deleted_at"):
+        album.delete_for_good(left, patience=deadline - time.monotonic())
 
 
 def drop_old() -> None:
@@ -109,4 +115,5 @@ def drop_old() -> None:
     Selfie.objects.filter(state=Selfie.State.EXPIRED, expires_at__lt=days).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
+    Arrivals.objects.over().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -10,18 +10,22 @@ from galleries.errors import Refusal
 from galleries.models import Erasure, Guest, Link, Photo, Visit
 from galleries.models.sharing import digest
 
+from . import admission
+
 
 @transaction.atomic
 def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | None]:
     """Let the viewer in by the link. Returns the guest, and its new key if the viewer was none before.
 
-    Raises Refusal: 403 wrong_password, 410 link_used_up.
+    Raises Refusal: 403 wrong_password, 410 link_used_up, 429 too_many_guests.
     """
     guest, key = (viewer.guest, None) if viewer.guest else Guest.make(viewer.user)
     visit, is_new = Visit.objects.get_or_create(guest=guest, link=link)
     if not visit.unlocked:
         if not link.accepts(password):
             raise Refusal("wrong_password", "This is not the link's password.", status=403)
+        if is_new:
+            admission.count_new_guest(link, viewer)
         if is_new and not link.take_use():
             raise Refusal("link_used_up", "This link has taken all the guests it may.", status=410)
         Visit.objects.filter(pk=visit.pk).update(unlocked=True)

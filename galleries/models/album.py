@@ -58,10 +58,15 @@ class Album(models.Model):
     duplicates = models.PositiveIntegerField(default=0, editable=False)
     # When a worker last took a photo from here, so that albums are served in turn.
     served_at = models.DateTimeField(null=True, editable=False)
+    # And a selfie.
+    searched_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     cover = models.ForeignKey("galleries.Photo", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     # Deleted, but to be had back for a while: nothing of it is served, its faces and searches are gone.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+
+    # Deleted for good: what is left of it goes step by step, and nobody has it back.
+    doomed = models.BooleanField(default=False, editable=False)
 
     objects = AlbumQuerySet.as_manager()
 

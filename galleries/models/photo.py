@@ -83,6 +83,10 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
         return numbers
 
 
+def preview_key(album_id: uuid.UUID, photo_id: uuid.UUID) -> str:
+    return f"renditions/{album_id}/{photo_id}-preview.jpg"
+
+
 class Photo(Leased):
     class State(models.TextChoices):
         UPLOADED = "uploaded", _("waiting")
@@ -161,7 +165,7 @@ class Photo(Leased):
 
     @property
     def preview_key(self) -> str:
-        return f"renditions/{self.album_id}/{self.pk}-preview.jpg"
+        return preview_key(self.album_id, self.pk)
 
     def width_within(self, edge: int) -> int:
         """The width of a rendition whose longer edge is at most `edge`."""

@@ -5,7 +5,7 @@ from typing import Self
 
 from django.core import signing
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, When
+from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,15 +23,27 @@ ASK_SECONDS = 3600
 _MAIL_SALT = "galleries.notice"
 
 
+_WAITING = Q(state__in=["queued", "working"])
+_WANTS_WORK = _WAITING | Q(state="done", wanted=True)
+
+
 class SelfieQuerySet(LeaseQuerySet["Selfie"]):
+    def waiting(self) -> Self:
+        """Those whose guests have no answer yet."""
+        return self.filter(_WAITING)
+
     def due(self) -> Self:
-        searching = Q(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
-        return self.filter(searching | Q(state=Selfie.State.DONE, wanted=True)).filter(is_free())
+        return self.filter(_WANTS_WORK).filter(is_free())
 
     def claim(self) -> "Selfie | None":
-        """A guest who waits comes before one whose result is to be brought up to date."""
+        """A guest who waits comes before one whose result is to be brought up to date; and albums take turns."""
         waits_for_nothing = Case(When(state=Selfie.State.DONE, then=1), default=0)
-        return self.claim_first(self.due().order_by(waits_for_nothing, "created_at", "pk"), LEASE_SECONDS)
+        turn = F("album__searched_at").asc(nulls_first=True)
+        candidates = self.due().order_by(waits_for_nothing, turn, "created_at", "pk")
+        selfie = self.claim_first(candidates, LEASE_SECONDS)
+        if selfie:
+            Album.objects.filter(pk=selfie.album_id).update(searched_at=Now())
+        return selfie
 
     def granting(self) -> Self:
         """Those that still open photos: not run out, by an open link, and the guest let in by it."""
@@ -97,7 +109,11 @@ class Selfie(Leased):
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["album", "state"], name="selfie_of_album")]
+        indexes = [
+            models.Index(fields=["album", "state"], name="selfie_of_album"),
+            models.Index(fields=["created_at"], condition=_WANTS_WORK, name="selfie_wanting_work"),
+            models.Index(fields=["finished_at"], name="selfie_finished"),
+        ]
 
     def __str__(self) -> str:
         return f"search {self.pk}"

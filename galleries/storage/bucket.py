@@ -108,6 +108,9 @@ class Bucket:
                 breaks += 1
                 _pause(key, breaks, error)
 
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        return b"".join(self.open_range(key, offset, length))
+
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         with tempfile.NamedTemporaryFile(dir=prepare()) as copy:

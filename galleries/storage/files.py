@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.conf import settings
+
 from .contract import ShortRead, Stored, checked, is_key
 from .folders import make_folder, root, sync_folder
 from .incoming import CHUNK_BYTES, FOLDER, Received
@@ -44,6 +46,16 @@ class Files:
                     raise ShortRead(f"{key} ends {length} bytes too early")
                 length -= len(chunk)
                 yield chunk
+
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        descriptor = os.open(f"{settings.PIXORA_DATA_DIR}/media/{checked(key)}", os.O_RDONLY)
+        try:
+            data = os.pread(descriptor, length, offset)
+        finally:
+            os.close(descriptor)
+        if len(data) < length:
+            raise ShortRead(f"{key} ends {length - len(data)} bytes too early")
+        return data
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:

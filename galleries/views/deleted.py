@@ -46,7 +46,7 @@ def album_delete_for_good(request: Request, viewer: Viewer, album_id: UUID) -> H
     album = access.deleted_album_for(viewer, album_id)
     if not is_confirmed(request):
         return ask(request, _about_deleting(album))
-    album_flow.delete_for_good(album)
+    album_flow.delete_for_good(album, patience=album_flow.A_WHILE)
     messages.success(request, _("The album “%(title)s” has been deleted for good.") % {"title": album.title})
     return redirect("albums-deleted")
 

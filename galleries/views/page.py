@@ -75,7 +75,7 @@ def owners_page(view: _View) -> _View:
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     response = render(request, "refusal.html", {"refusal": refusal}, status=refusal.status)
     if refusal.status in (429, 503):
-        response["Retry-After"] = str(RETRY_SECONDS)
+        response["Retry-After"] = str(refusal.retry_after or RETRY_SECONDS)
     return response
 
 

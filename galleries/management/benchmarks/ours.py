@@ -26,8 +26,8 @@ from recognition.types import Vector, Vectors
 
 from .sides import seconds_of
 
-_FACES_A_PHOTO = 4
-_OWNER = "bench@example.org"
+FACES_A_PHOTO = 4
+OWNER = "bench@example.org"
 # So many faces are the searched person's, near enough that each round of a search finds more of them.
 _OF_THE_PERSON = 40
 _NAMES = itertools.count()
@@ -35,7 +35,7 @@ _NAMES = itertools.count()
 
 def prepare() -> None:
     call_command("migrate", verbosity=0)
-    User.objects.create_user(_OWNER)
+    User.objects.create_user(OWNER)
     load()
 
 
@@ -44,7 +44,7 @@ def load() -> None:
 
 
 def new_album() -> Album:
-    owner, engine = User.objects.get(email=_OWNER), recognition.engine().name
+    owner, engine = User.objects.get(email=OWNER), recognition.engine().name
     return Album.objects.create(owner=owner, title=f"Bench {next(_NAMES)}", face_search=True, engine=engine)
 
 
@@ -138,8 +138,8 @@ def fill(faces: int, path: Path | None = None) -> uuid.UUID:
     person = vectors[0] if path is None else _embedded(path)
     spread = np.linspace(0.02, 0.5, min(_OF_THE_PERSON, faces))[:, None]
     vectors[: len(spread)] = _unit(person + spread * vectors[: len(spread)])
-    for start in range(0, faces, 1000 * _FACES_A_PHOTO):
-        _store(album, vectors[start : start + 1000 * _FACES_A_PHOTO])
+    for start in range(0, faces, 1000 * FACES_A_PHOTO):
+        _store(album, vectors[start : start + 1000 * FACES_A_PHOTO])
     return album.pk
 
 
@@ -148,7 +148,7 @@ def _embedded(path: Path) -> Vector:
 
 
 def _store(album: Album, vectors: Vectors) -> None:
-    blocks = [vectors[start : start + _FACES_A_PHOTO] for start in range(0, len(vectors), _FACES_A_PHOTO)]
+    blocks = [vectors[start : start + FACES_A_PHOTO] for start in range(0, len(vectors), FACES_A_PHOTO)]
     facts = {"album": album, "size": 1, "crc32": 0, "state": Photo.State.READY, "width": 1600, "height": 1067}
     photos = [Photo(name=f"{next(_NAMES)}.jpg", sha256=uuid.uuid4().hex * 2, **facts) for _ in blocks]
     Photo.objects.bulk_create(photos, batch_size=500)

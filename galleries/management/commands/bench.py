@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from galleries.images import DECODE_EDGE
-from galleries.management.benchmarks import ours, pictures, visited
+from galleries.management.benchmarks import load, ours, pictures, visited
 from galleries.management.benchmarks.sides import Side, cores, in_turn, over_items, own_environment
 from galleries.management.benchmarks.site import serving
 from recognition import peer
@@ -213,6 +213,9 @@ class Command(BaseCommand):
     help = "Measure speed as ratios, in a database and a data folder of its own; the site's are not touched."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", nargs="?", choices=["load"], help="load: many guests, large zips and slow phones")
+        parser.add_argument("--long", action="store_true", help="load: with 20,000 photos taken in")
+        parser.add_argument("--parts", nargs="+", choices=load.PARTS, metavar="PART", help="load: these parts only")
         parser.add_argument("--json", type=Path, metavar="OUT", help="where to write the rows")
         parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="NAME", help="these rows")
         parser.add_argument("--photos", type=Path, metavar="DIR", help="photos of 1600 x 1067 (else $PIXORA_PHOTOS)")
@@ -224,6 +227,9 @@ class Command(BaseCommand):
             raise CommandError(f"{photos} is not a folder.")
         if (out := options["json"]) and not out.absolute().parent.is_dir():
             raise CommandError(f"There is no folder {out.absolute().parent} to write {out.name} into.")
+        if options["what"] == "load":
+            self._load(options["parts"], options["quick"], options["long"], out)
+            return
         rows = []
         for row in measured(options["only"], photos, QUICK if options["quick"] else Sizes()):
             self.stdout.write(f"{row.name}: {row.ratio}")
@@ -231,6 +237,25 @@ class Command(BaseCommand):
         Console(file=self.stdout).print(table_of(rows))  # type: ignore[arg-type]  # OutputWrapper writes like a file
         if out:
             out.write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1) + "\n", encoding="utf-8")
+
+    def _load(self, parts: list[str] | None, quick: bool, long: bool, out: Path | None) -> None:
+        figures = []
+        for figure in loaded(parts or [part for part in load.PARTS if part != "long" or long], quick):
+            bounds = [f"at least {figure.least:g}"] if figure.least is not None else []
+            bounds += [f"at most {figure.most:g}"] if figure.most is not None else []
+            verdict = f" ({', '.join(bounds)}: {'holds' if figure.holds else 'DOES NOT HOLD'})" if bounds else ""
+            self.stdout.write(f"{figure.name}: {figure.value:g} {figure.unit}{verdict}")
+            figures.append(asdict(figure) | {"holds": figure.holds})
+        if out:
+            out.write_text(json.dumps({"figures": figures}, indent=1) + "\n", encoding="utf-8")
+
+
+def loaded(parts: list[str], quick: bool) -> Iterator[load.Figure]:
+    with tempfile.TemporaryDirectory(prefix="pixora-load-") as folder, ExitStack() as stack:
+        stack.enter_context(own_environment(Path(folder, "data")))
+        site = load.Load(Path(folder), load.QUICK if quick else load.Sizes(), stack)
+        for part in parts:
+            yield from load.PARTS[part](site)
 
 
 def _path(text: str) -> Path | None:
