@@ -114,7 +114,8 @@ def check_searches(searches: QuerySet[Selfie], report: Report) -> None:
 
 def check_archives(archives: QuerySet[Archive], report: Report) -> None:
     """A frozen entry says what the photo's row says. Photos that have gone make a zip stale, which it says itself."""
-    for archive in archives.iterator():
+    # A section that is read gives the connection back: no query may be open.
+    for archive in (archive for batch in batches(archives) for archive in batch):
         photos = Photo.objects.filter(pk__in=archive.photo_ids, state=Photo.State.READY)
         said = dict(_said(photo, archive) for photo in photos.iterator())
         if any(said.get(key, facts) != facts for key, facts in _frozen(archive)):
