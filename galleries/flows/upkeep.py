@@ -51,6 +51,12 @@ def sweep() -> None:
         _carry_out(duty)
 
 
+def end_what_ran_out() -> None:
+    """Before the site is served: after a pause or a restore, nothing is shown for a moment that should be gone."""
+    for duty in (erase_left, erase_scratch, end_selfies, end_albums, drop_old):
+        _carry_out(duty)
+
+
 def _carry_out(duty: Callable[[], None]) -> None:
     try:
         duty()

@@ -20,6 +20,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from galleries import storage
+from galleries.flows import upkeep
 from galleries.models import User
 from galleries.models.account import first_admin_token
 from pixora_site import redis_server
@@ -61,6 +62,8 @@ class Command(BaseCommand):
         for name in weights.PACKAGED:
             weights.place(name)
         self._migrate()
+        upkeep.end_what_ran_out()
+        connection.close()
         self._collect_static()
 
     def _migrate(self) -> None:
