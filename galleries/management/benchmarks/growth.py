@@ -1,6 +1,7 @@
 """`manage.py bench growth`: how cost grows with the faces of an album, and with the albums of a site."""
 
 import os
+import secrets
 import statistics
 import tempfile
 import uuid
@@ -100,7 +101,9 @@ def _own_database() -> Iterator[dict[str, str]]:
     name = f"pixora_growth_{uuid.uuid4().hex[:8]}"
     _run(url.geturl(), f"CREATE DATABASE {name}")
     try:
-        yield {"DATABASE_URL": urlunsplit(url._replace(path=f"/{name}"))}
+        address = urlunsplit(url._replace(path=f"/{name}"))
+        # Pixora does not start on PostgreSQL without one.
+        yield {"DATABASE_URL": address, "PIXORA_SECRET_KEY": secrets.token_urlsafe(48)}
     finally:
         _run(url.geturl(), f"DROP DATABASE {name} WITH (FORCE)")
 
