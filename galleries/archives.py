@@ -23,8 +23,9 @@ from zlib_ng.zlib_ng import crc32 as quick_crc32
 
 from galleries.zip_format import central_header, end_records, local_header
 
-# Small entries are sent together with what follows; a system call for each of 70,000 would cost seconds.
-_JOIN_BYTES = 256 * 1024
+# Small entries are sent together with what follows; a system call for each of 70,000 would cost seconds. Half of this
+# sends them a sixth slower, twice as much is a tenth quicker, and 20 slow phones would hold 30 MB instead of 15.
+_JOIN_BYTES = 512 * 1024
 # Packed and compressed about 60 KB: what a stream holds, and what a range reads to begin.
 SECTION_ENTRIES = 1_000
 
@@ -193,9 +194,11 @@ def stream(layout: Layout, start: int, stop: int, open_span: Callable[[Span], It
         waiting.append(chunk)
         size += len(chunk)
         if size >= _JOIN_BYTES:
-            yield b"".join(waiting)
+            joined = b"".join(waiting)
+            # Before it is sent: while a slow phone takes it, nothing is held twice.
             waiting.clear()
             size = 0
+            yield joined
     if waiting:
         yield b"".join(waiting)
 

@@ -65,6 +65,23 @@ def test_a_wrong_word_is_told_before_anything_is_measured(tmp_path: Path) -> Non
         call_command("bench", "--json", str(tmp_path / "none" / "out.json"))
 
 
+def test_growth_is_told_for_every_size_and_from_each_to_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "growth.json"
+    call_command("bench", "growth", "--quick", "--json", str(out))
+    figures = json.loads(out.read_text())["figures"]
+    assert len({figure["name"] for figure in figures}) == len(figures) / 2
+    for figure in figures:
+        assert set(figure) == {"name", "unit", "sizes", "values", "factors"}
+        assert len(figure["values"]) == len(figure["sizes"]) == len(figure["factors"]) + 1
+        assert all(value > 0 for value in figure["values"])
+    by_faces = next(figure for figure in figures if figure["name"] == "database")
+    assert by_faces["factors"][0] == pytest.approx(by_faces["values"][1] / by_faces["values"][0], rel=0.01)
+    assert "first_search, ms" in capsys.readouterr().out
+    assert not Album.objects.exists()
+
+
 def test_the_whole_site_is_loaded_and_every_figure_says_whether_it_holds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -28,7 +28,7 @@ from galleries.access import Viewer
 from galleries.database import count_failure
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
-from galleries.models.photo import stack
+from galleries.models.photo import is_shown, stack
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
@@ -115,8 +115,7 @@ def result(selfie: Selfie) -> QuerySet[Match]:
     """The search's photos, sure ones first, each as it may be shown right now; in order of time."""
     if selfie.state_now != Selfie.State.DONE:
         return Match.objects.none()
-    shown = Photo.objects.shown().filter(album=selfie.album_id)
-    found = selfie.matches.in_result().filter(photo__in=shown).select_related("photo")
+    found = selfie.matches.in_result().filter(is_shown("photo__")).select_related("photo")
     certain = Case(When(CERTAIN, then=0), default=1)
     moment = Coalesce("photo__taken_at", "photo__received_at")
     return found.order_by(certain, moment, "photo__name", "photo")
@@ -172,8 +171,10 @@ def progress(selfie: Selfie) -> tuple[int, int]:
     total = photos.filter(state__in=coming).count()
     if selfie.vectors is None:
         return min(selfie.scanned, total), total
-    told = EmbeddingBlock.objects.filter(engine=selfie.engine, announced=True).values("photo")
-    return photos.filter(state=Photo.State.READY, pk__in=told).count(), total
+    told = EmbeddingBlock.objects.filter(album=selfie.album_id, engine=selfie.engine, announced=True)
+    # The few are looked up, so that the many are counted in their index.
+    out_of_sight = selfie.album.photos.exclude(is_shown()).filter(Exists(told.filter(photo=OuterRef("pk"))))
+    return told.count() - out_of_sight.count(), total
 
 
 # Worker half: search

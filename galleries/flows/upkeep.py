@@ -7,14 +7,11 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
 from galleries.database import count_failure
 from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Guest, NewGuests, Photo, Selfie
-from galleries.models.album import RESTORE_DAYS
 from galleries.models.lease import from_now
 
 from . import album, notice, photo, reindex, selfie
@@ -76,12 +73,13 @@ def ring_for_due() -> None:
 
 def announce_left() -> None:
     left = EmbeddingBlock.objects.filter(announced=False, created_at__lt=from_now(-LEFT_SECONDS))
-    for album_id, engine in left.values_list("album", "engine").distinct():
+    # The few rows themselves: for DISTINCT, SQLite would read all blocks in the order of another index.
+    for album_id, engine in set(left.order_by("created_at").values_list("album", "engine")):
         selfie.announce(album_id, engine)
 
 
 def advance_albums() -> None:
-    for moving in Album.objects.exclude(next_engine=""):
+    for moving in Album.objects.moving():
         reindex.advance(moving)
 
 
@@ -95,26 +93,24 @@ def erase_left() -> None:
 
 def erase_scratch() -> None:
     """Pictures of selfies that no search waits for: of a process that died before their row was there, or went."""
-    waiting = Selfie.objects.filter(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
-    wanted = {selfie.scratch_key for selfie in waiting.only("pk")}
+    wanted = {selfie.scratch_key for selfie in Selfie.objects.waiting().only("pk")}
     storage.delete(key for key in storage.older_than("selfies", SCRATCH_SECONDS) if key not in wanted)
 
 
 def end_selfies() -> None:
-    selfie.end(Selfie.objects.filter(expires_at__lt=Now()).exclude(state=Selfie.State.EXPIRED))
+    overdue = Selfie.objects.overdue().order_by("expires_at").values_list("pk", flat=True)
+    selfie.end(Selfie.objects.filter(pk__in=list(overdue)))
 
 
 def end_albums() -> None:
-    """Those that were deleted and that nobody wanted back, and what is left of those deleted for good."""
-    overdue = Q(doomed=True) | Q(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS))
     deadline = time.monotonic() + DELETING_SECONDS
-    for left in Album.objects.filter(overdue).order_by("deleted_at"):
+    for left in Album.objects.overdue().order_by("deleted_at"):
         album.delete_for_good(left, patience=deadline - time.monotonic())
 
 
 def drop_old() -> None:
     days = timezone.now() - timedelta(days=ENDED_DAYS)
-    Selfie.objects.filter(state=Selfie.State.EXPIRED, expires_at__lt=days).delete()
+    Selfie.objects.ended(ENDED_DAYS).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
     NewGuests.objects.over().delete()

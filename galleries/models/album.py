@@ -8,7 +8,10 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .literal import Literal
 
 if TYPE_CHECKING:
     from .account import User
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 A_COLOUR = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #a53a1d."))
 # A deleted album can be had back for so long.
 RESTORE_DAYS = 7
+_MOVING = Q(next_engine__gt=Literal(""))
 
 
 class AlbumQuerySet(models.QuerySet["Album"]):
@@ -26,6 +30,16 @@ class AlbumQuerySet(models.QuerySet["Album"]):
     def present(self) -> Self:
         """Those that are not deleted."""
         return self.filter(deleted_at__isnull=True)
+
+    def moving(self) -> Self:
+        """Those that are on the way to another engine."""
+        return self.filter(_MOVING)
+
+    def overdue(self) -> Self:
+        """Those that were deleted and that nobody wanted back, and what is left of those deleted for good."""
+        # Said of all of them, so that an index finds the few.
+        gone = self.filter(deleted_at__isnull=False)
+        return gone.filter(Q(doomed=True) | Q(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS)))
 
     def locked(self) -> Self:
         """To be read in a transaction that adds to an album, switches or deletes it: these wait for each other.
@@ -77,6 +91,7 @@ class Album(models.Model):
                 condition=Q(accent="") | Q(accent__regex=r"^#[0-9a-fA-F]{6}$"), name="album_accent_is_a_colour"
             )
         ]
+        indexes = [models.Index(fields=["next_engine"], condition=_MOVING, name="album_moving")]
 
     def __str__(self) -> str:
         return self.title

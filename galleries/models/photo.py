@@ -16,6 +16,7 @@ from recognition.types import Vectors
 
 from .album import Album
 from .lease import Leased, LeaseQuerySet, is_free
+from .literal import Literal
 
 # Never renewed. Above Celery's hard limit of 50 s for one task, so that a worker is dead before its lease is.
 LEASE_SECONDS = 60
@@ -35,12 +36,15 @@ def is_shown(prefix: str = "") -> Q:
     return Q(**{f"{prefix}state": "ready", f"{prefix}hidden": False})
 
 
-_WANTS_WORK = Q(state__in=["uploaded", "processing"]) | Q(state="ready", wanted_engine__gt="")
+_UPLOADED, _PROCESSING, _READY, _NOTHING = map(Literal, ("uploaded", "processing", "ready", ""))
+_WANTS_WORK = Q(state__in=[_UPLOADED, _PROCESSING]) | Q(state=_READY, wanted_engine__gt=_NOTHING)
 
 
 class PhotoQuerySet(LeaseQuerySet["Photo"]):
     def due(self) -> Self:
-        return self.filter(_WANTS_WORK).filter(is_free(), album__deleted_at__isnull=True)
+        # No join, or SQLite might begin with all the albums.
+        deleted = Album.objects.filter(pk=OuterRef("album"), deleted_at__isnull=False)
+        return self.filter(_WANTS_WORK).filter(is_free(), ~Exists(deleted))
 
     def shown(self) -> Self:
         return self.filter(is_shown())
@@ -58,7 +62,10 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
 
     def claim(self) -> "Photo | None":
         """The next due photo of the album that has waited longest for its turn."""
-        waiting = Album.objects.filter(Exists(Photo.objects.due().filter(album=OuterRef("pk"))))
+        # Asked of those alone that the index of waiting photos names: albums at rest cost nothing.
+        named = self.model._default_manager.filter(_WANTS_WORK).order_by().values("album").distinct()
+        due = Exists(Photo.objects.due().filter(album=OuterRef("pk")))
+        waiting = Album.objects.filter(due, pk__in=named)
         album = waiting.order_by(F("served_at").asc(nulls_first=True), "pk")
         candidates = self.due().filter(album=Subquery(album.values("pk")[:1])).order_by("received_at", "pk")
         ready = When(state=Photo.State.READY, then=Value(Photo.State.READY))
@@ -148,7 +155,12 @@ class Photo(Leased):
             models.Index("album", Coalesce("taken_at", "received_at"), "name", "id", name="photo_by_moment"),
             models.Index(fields=["album", "name", "id"], name="photo_by_name"),
             models.Index(fields=["album", "state", "hidden", "wanted_engine", "face_count"], name="photo_tally"),
-            models.Index(fields=["album", "received_at"], condition=_WANTS_WORK, name="photo_wanting_work"),
+            # All that a claim asks for, or SQLite would rather read the whole of another index.
+            models.Index(
+                fields=["album", "received_at", "id", "state", "wanted_engine"],
+                condition=_WANTS_WORK,
+                name="photo_wanting_work",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -217,7 +229,7 @@ class EmbeddingBlock(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["photo", "engine"], name="block_once")]
         indexes = [
-            models.Index(fields=["album", "engine"], name="block_of_album"),
+            models.Index(fields=["album", "engine", "announced"], name="block_of_album"),
             models.Index(fields=["created_at"], condition=Q(announced=False), name="block_to_announce"),
         ]
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .album import Album
 from .lease import Leased, LeaseQuerySet, from_now, is_free
+from .literal import Literal
 from .photo import Photo, is_shown
 from .sharing import Guest, Link, Visit, digest, open_link
 
@@ -23,8 +24,11 @@ ASK_SECONDS = 3600
 _MAIL_SALT = "galleries.notice"
 
 
-_WAITING = Q(state__in=["queued", "working"])
-_WANTS_WORK = _WAITING | Q(state="done", wanted=True)
+_QUEUED, _WORKING, _DONE, _EXPIRED, _NOWHERE = map(Literal, ("queued", "working", "done", "expired", ""))
+_WAITING = Q(state__in=[_QUEUED, _WORKING])
+_WANTS_WORK = _WAITING | Q(state=_DONE, wanted=True)
+_HAS_ADDRESS = Q(email__gt=_NOWHERE)
+_IS_OVER = Q(state=_EXPIRED)
 
 
 class SelfieQuerySet(LeaseQuerySet["Selfie"]):
@@ -50,6 +54,14 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         let_in = Visit.objects.filter(guest=OuterRef("guest"), link=OuterRef("link"), unlocked=True)
         return self.filter(open_link("link__"), Exists(let_in), expires_at__gt=Now())
 
+    def overdue(self) -> Self:
+        """Those that have run out and are to be ended."""
+        return self.filter(~_IS_OVER, expires_at__lt=Now())
+
+    def ended(self, days: int) -> Self:
+        """Those that were ended so many days ago."""
+        return self.filter(_IS_OVER, expires_at__lt=from_now(-days * 24 * 3600))
+
     def watching(self, album_id: uuid.UUID, engine: str) -> Self:
         """Those whose guests asked to be shown later photos of the album."""
         return self.filter(album=album_id, engine=engine, state=Selfie.State.DONE, vectors__isnull=False)
@@ -58,10 +70,13 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         """Those whose address is to be asked, and those with photos that their guests have had no mail of."""
         own = Match.objects.certain().filter(is_shown("photo__"), selfie=OuterRef("pk"))
         fresh = own.filter(found_at__gt=OuterRef("email_told_at"))
-        unanswered = Selfie.objects.filter(email__iexact=OuterRef("email"), email_confirmed_at__isnull=True)
+        named = Selfie.objects.filter(_HAS_ADDRESS)
+        unanswered = named.filter(email__iexact=OuterRef("email"), email_confirmed_at__isnull=True)
         asked = unanswered.filter(email_told_at__gt=from_now(-ASK_SECONDS)).exclude(pk=OuterRef("pk"))
         news = Q(~Exists(asked), email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
-        return self.granting().rested().filter(news, state=Selfie.State.DONE, email__gt="")
+        # Of the few, by a query of its own: SQLite would begin with all the albums.
+        few = named.filter(state=Selfie.State.DONE).order_by().values("pk")
+        return self.granting().rested().filter(news, pk__in=few)
 
     def rested(self) -> Self:
         """Those that were sent no mail lately."""
@@ -113,6 +128,9 @@ class Selfie(Leased):
             models.Index(fields=["album", "state"], name="selfie_of_album"),
             models.Index(fields=["created_at"], condition=_WANTS_WORK, name="selfie_wanting_work"),
             models.Index(fields=["finished_at"], name="selfie_finished"),
+            models.Index(fields=["email"], condition=_HAS_ADDRESS, name="selfie_with_address"),
+            models.Index(fields=["expires_at"], condition=~_IS_OVER, name="selfie_running_out"),
+            models.Index(fields=["expires_at"], condition=_IS_OVER, name="selfie_ended"),
         ]
 
     def __str__(self) -> str:

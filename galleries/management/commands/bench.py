@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from galleries.images import DECODE_EDGE
-from galleries.management.benchmarks import load, ours, pictures, visited
+from galleries.management.benchmarks import growth, load, ours, pictures, visited
 from galleries.management.benchmarks.sides import Side, cores, in_turn, over_items, own_environment
 from galleries.management.benchmarks.site import serving
 from recognition import peer
@@ -213,7 +213,8 @@ class Command(BaseCommand):
     help = "Measure speed as ratios, in a database and a data folder of its own; the site's are not touched."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", nargs="?", choices=["load"], help="load: many guests, large zips and slow phones")
+        words = "load: many guests, large zips and slow phones; growth: with 1,000 to 100,000 faces, 10 to 1,000 albums"
+        parser.add_argument("what", nargs="?", choices=["load", "growth"], help=words)
         parser.add_argument("--long", action="store_true", help="load: with 20,000 photos taken in")
         parser.add_argument("--parts", nargs="+", choices=load.PARTS, metavar="PART", help="load: these parts only")
         parser.add_argument("--json", type=Path, metavar="OUT", help="where to write the rows")
@@ -229,6 +230,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no folder {out.absolute().parent} to write {out.name} into.")
         if options["what"] == "load":
             self._load(options["parts"], options["quick"], options["long"], out)
+            return
+        if options["what"] == "growth":
+            self._growth(options["quick"], out)
             return
         rows = []
         for row in measured(options["only"], photos, QUICK if options["quick"] else Sizes()):
@@ -248,6 +252,31 @@ class Command(BaseCommand):
             figures.append(asdict(figure) | {"holds": figure.holds})
         if out:
             out.write_text(json.dumps({"figures": figures}, indent=1) + "\n", encoding="utf-8")
+
+    def _growth(self, quick: bool, out: Path | None) -> None:
+        by_faces, by_albums = _grown(quick)
+        Console(file=self.stdout, width=200).print(table_of_growth(by_faces, by_albums))  # type: ignore[arg-type]
+        if out:
+            figures = [asdict(row) | {"factors": row.factors} for row in (*by_faces, *by_albums)]
+            out.write_text(json.dumps({"figures": figures}, indent=1) + "\n", encoding="utf-8")
+
+
+def _grown(quick: bool) -> Iterator[list[growth.Grown]]:
+    times = 1 if quick else 7
+    yield growth.measured(growth.QUICK_FACES if quick else growth.FACES, times)
+    yield growth.measured(growth.QUICK_ALBUMS if quick else growth.ALBUMS, times)
+
+
+def table_of_growth(by_faces: list[growth.Grown], by_albums: list[growth.Grown]) -> Table:
+    table = Table(title=machine(), title_justify="left", caption="x: how it grew from each size to the next")
+    table.add_column("row")
+    for first in (by_faces[0], by_albums[0]):
+        for heading in [*first.sizes, "x"]:
+            table.add_column(heading, justify="right")
+    for rows in zip(by_faces, by_albums, strict=True):
+        cells = [[*(f"{value:g}" for value in row.values), " ".join(f"{x:.2g}" for x in row.factors)] for row in rows]
+        table.add_row(f"{rows[0].name}, {rows[0].unit}", *cells[0], *cells[1])
+    return table
 
 
 def loaded(parts: list[str], quick: bool) -> Iterator[load.Figure]:
