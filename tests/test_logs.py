@@ -61,6 +61,13 @@ def test_secrets_and_addresses_are_masked_in_the_message_its_facts_and_its_trace
     assert EMAIL.split("@")[0] not in line
 
 
+@pytest.mark.parametrize("words", ["a", "a.", "a@", "token ", "/l/", "%25"])
+def test_what_strangers_write_into_a_line_keeps_nobody_waiting(words: str) -> None:
+    """A megabyte takes a tenth of a second, or hours where each letter is looked at once for every other."""
+    program = f"from pixora_site.masking import mask; mask({words!r} * 500_000)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
 def test_a_json_line_has_its_time_its_level_and_what_it_is_about() -> None:
     with logs.apart(request="4f2a"):
         logs.note(photo="7c1e")
