@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 import subprocess
 import sys
 import time
@@ -115,13 +116,24 @@ def test_the_objects_of_a_request_stand_on_its_lines(db: None, monkeypatch: pyte
     assert seen == [{"request": answer["X-Request-Id"], "photo": str(wanted)}]
 
 
+def wrong_statement(statement: str) -> OperationalError:
+    """SQLite has the same class for a fault of ours as for a file that is locked."""
+    error = OperationalError("SQLite's own words")
+    with pytest.raises(sqlite3.OperationalError) as cause:
+        sqlite3.connect(":memory:").execute(statement)
+    error.__cause__ = cause.value
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
         (RuntimeError("a fault"), 500, "server_error"),
         (OperationalError("connection refused"), 503, "busy"),
         (OperationalError("database is locked"), 503, "busy"),
-        (OperationalError("no such table: x"), 500, "server_error"),
+        (wrong_statement("SELECT 1 FROM there_is_no_such_table"), 500, "server_error"),
+        (wrong_statement("SELECT there_is_no_such_function(1)"), 500, "server_error"),
+        (wrong_statement("SELEC 1"), 500, "server_error"),
     ],
 )
 def test_an_error_page_and_a_problem_name_the_request_and_say_nothing_else(
