@@ -22,10 +22,9 @@ def trouble_of(error: BaseException | None) -> str:
     return "slow" if "statement timeout" in words else "gone"
 
 
-def count_failure(error: BaseException | None) -> str:
-    """Measure what a request or a task failed at, if it was the database or the store. Returns what trouble_of says."""
+def count_failure(error: BaseException | None) -> None:
+    """Measure what a request or a task failed at, if it was the database or the store."""
     if kind := trouble_of(error):
         metrics.count("database_errors", kind=kind)
     elif isinstance(error, OSError):
         metrics.count("storage_errors")
-    return kind
