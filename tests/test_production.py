@@ -379,10 +379,22 @@ def test_the_sizes_that_nginx_takes_are_the_site_s() -> None:
 def test_without_pixora_nginx_says_that_it_will_be_back(tmp_path: Path) -> None:
     nobody = services.free_port()
     with services.nginx(tmp_path, tmp_path / "data", web=nobody, downloads=nobody) as port:
-        for path, kind in [("/", "text/html"), ("/api/v1/albums/", "application/problem+json")]:
-            answer = requests.get(f"http://127.0.0.1:{port}{path}")
-            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
-            assert answer.headers["Content-Type"].startswith(kind)
+        album = "0f8fad5b-d9cb-469f-a165-70867728950e"
+        for path, kind in [
+            ("/", "text/html"),
+            ("/api/v1/albums/", "application/problem+json"),
+            (f"/albums/{album}/upload/", "text/html"),
+            (f"/api/v1/albums/{album}/photos/", "application/problem+json"),
+            # What nginx has not is asked of Pixora.
+            ("/protected/originals/a.jpg", "text/html"),
+        ]:
+            as_it_comes = iter([b"of a length that nobody said"])
+            for answer in (
+                requests.get(f"http://127.0.0.1:{port}{path}"),
+                requests.post(f"http://127.0.0.1:{port}{path}", data=as_it_comes),
+            ):
+                assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10"), path
+                assert answer.headers["Content-Type"].startswith(kind)
 
 
 class Echo(BaseHTTPRequestHandler):
