@@ -33,9 +33,11 @@ def listen_address() -> tuple[str, int]:
 
 
 def site_address() -> str:
-    """Where a browser finds the site: the public address, else the one that this machine listens on."""
+    """Where a browser finds the site: the public address, else one that this machine listens on and answers by."""
     host, port = listen_address()
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if local := {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host):  # noqa: S104
+        names = [name for name in settings.ALLOWED_HOSTS if name[0] not in "*."]
+        host = (names or [local])[0].strip("[]")
     return settings.PIXORA_PUBLIC_URL or f"http://{_joined(host, port)}"
 
 
