@@ -141,3 +141,28 @@ def test_the_address_that_is_printed_is_one_that_is_answered(
     monkeypatch.setenv("PORT", "8000")
     settings.PIXORA_PUBLIC_URL, settings.ALLOWED_HOSTS = "", answered
     assert programs.site_address() == address
+
+
+def environments() -> dict[str, dict[str, str]]:
+    return {program.name: dict(program.environment) for program in programs.programs("127.0.0.1", 8000, 8001)}
+
+
+def test_what_somebody_sets_beats_what_serve_would_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = environments()
+    assert chosen["downloads"]["PIXORA_ZIP_STREAMS"] == "60"
+    assert [chosen[name]["PIXORA_STATEMENT_SECONDS"] for name in ("web", "ingest")] == ["30", "45"]
+    monkeypatch.setenv("PIXORA_ZIP_STREAMS", "100")
+    monkeypatch.setenv("PIXORA_STATEMENT_SECONDS", "20")
+    found = {program.name: program for program in programs.programs("127.0.0.1", 8000, 8001)}
+    assert found["downloads"].environment["PIXORA_ZIP_STREAMS"] == "100"
+    # Zips shall never hold all threads.
+    assert "--threads=104" in found["downloads"].command
+    assert {found[name].environment["PIXORA_STATEMENT_SECONDS"] for name in ("web", "ingest", "beat")} == {"20"}
+
+
+def test_a_redis_that_a_file_names_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert "redis" in environments()
+    (tmp_path / "address").write_text("redis://redis:6379/0")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "address"))
+    assert "redis" not in environments()
