@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 from django.utils.translation import gettext as _
 
-from galleries import logs
+from galleries import access, logs
 from galleries.api.problems import problem_json
 from galleries.errors import Refusal
 from galleries.views.page import refused
@@ -57,15 +56,7 @@ class RequestId:
 def _given_id(request: HttpRequest) -> str:
     """That of a proxy we trust, so that its log and ours speak of the same; nobody else puts words into our log."""
     given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.fullmatch(given) and _from_proxy(request.META.get("REMOTE_ADDR", "")) else ""
-
-
-def _from_proxy(address: str) -> bool:
-    trusted = settings.PIXORA_TRUSTED_PROXIES
-    try:
-        return "*" in trusted or any(ip_address(address) in ip_network(network) for network in trusted)
-    except ValueError:
-        return False
+    return given if _REQUEST_ID.fullmatch(given) and access.is_our_proxy(request.META.get("REMOTE_ADDR", "")) else ""
 
 
 class BodyLimit:

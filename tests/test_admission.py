@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -119,7 +120,9 @@ def test_an_address_is_believed_of_our_own_proxies_only(
 ) -> None:
     settings.PIXORA_TRUSTED_PROXIES = proxies
     request = rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
-    assert access._address_of(request) == address
+    assert access.address_of(request) == address
+    # The limits that protect accounts go by the same.
+    assert get_adapter().get_client_ip(request) == address
 
 
 # Searches that wait

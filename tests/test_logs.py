@@ -98,6 +98,8 @@ def test_only_a_proxy_we_trust_may_name_the_request(db: None, settings: Any) -> 
 
     settings.PIXORA_TRUSTED_PROXIES = ["172.16.0.0/12"]
     assert named("from-the-proxy-1", "172.20.0.9") == "from-the-proxy-1"
+    # As a server that listens on IPv6 says it.
+    assert named("from-the-proxy-1", "::ffff:172.20.0.9") == "from-the-proxy-1"
     others = [
         named("from-the-proxy-1", "203.0.113.9"),
         named('"} {"level": "x', "172.20.0.9"),
