@@ -1,6 +1,7 @@
 """When very many come at once: some are let in, the others hear when to come again, and nobody is passed over."""
 
 import http.client
+import os
 import subprocess
 import sys
 import time
@@ -190,8 +191,10 @@ def busy_port() -> Iterator[int]:
     """gunicorn as we run it, with two threads and an application that takes its time."""
     port = _free_port()
     command = [sys.executable, "-m", "gunicorn", "--config=python:pixora_site.gunicorn", f"--bind=127.0.0.1:{port}"]
-    root = Path(__file__).resolve().parent.parent
-    server = subprocess.Popen([*command, "--threads=2", "tests.slow_site"], cwd=root, stdout=subprocess.DEVNULL)
+    root, believing = Path(__file__).resolve().parent.parent, os.environ | {"PIXORA_TRUSTED_PROXIES": "127.0.0.1"}
+    server = subprocess.Popen(
+        [*command, "--threads=2", "tests.slow_site"], cwd=root, env=believing, stdout=subprocess.DEVNULL
+    )
     try:
         _wait_for(port)
         yield port
@@ -212,9 +215,9 @@ def _wait_for(port: int) -> None:
     raise RuntimeError("gunicorn did not start")
 
 
-def ask(port: int, path: str = "/", method: str = "GET") -> http.client.HTTPResponse:
+def ask(port: int, path: str = "/", method: str = "GET", **headers: str) -> http.client.HTTPResponse:
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    client.request(method, path)
+    client.request(method, path, headers=headers)
     answer = client.getresponse()
     answer.read()
     client.close()
@@ -241,3 +244,8 @@ def test_programs_get_a_problem_and_health_checks_their_answer(busy_port: int) -
     assert {each.result().status for each in healthy} == {200}
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+def test_no_header_that_a_proxy_passes_on_says_where_the_site_begins(busy_port: int) -> None:
+    """It would hide a path from the proxy's rules: /any/metrics, and /any as the part that belongs to nobody."""
+    assert ask(busy_port, "/healthz", SCRIPT_NAME="/other").status == 200
