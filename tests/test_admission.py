@@ -2,12 +2,14 @@
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +251,35 @@ def test_programs_get_a_problem_and_health_checks_their_answer(busy_port: int) -
 def test_no_header_that_a_proxy_passes_on_says_where_the_site_begins(busy_port: int) -> None:
     """It would hide a path from the proxy's rules: /any/metrics, and /any as the part that belongs to nobody."""
     assert ask(busy_port, "/healthz", SCRIPT_NAME="/other").status == 200
+
+
+def test_connections_that_say_nothing_keep_nobody_waiting(busy_port: int) -> None:
+    """More than there are threads, as browsers open them ahead; none of them is given up for it."""
+    with ExitStack() as stack:
+        ahead = [stack.enter_context(_connected(busy_port)) for _ in range(20)]
+        with pytest.raises(TimeoutError):
+            ahead[0].recv(1)
+        answered = stack.enter_context(_connected(busy_port, timeout=4))
+        answered.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in answered.recv(100)
+        ahead[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        ahead[-1].settimeout(30)
+        assert b"200 OK" in ahead[-1].recv(100)
+
+
+def test_who_is_turned_away_and_does_not_hang_up_keeps_nobody_waiting(busy_port: int) -> None:
+    with ExitStack() as stack:
+        phones = [stack.enter_context(_connected(busy_port, timeout=30)) for _ in range(60)]
+        for phone in phones:
+            phone.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n123")
+        told = Counter(phone.recv(100)[9:12] for phone in phones)
+        assert set(told) == {b"200", b"429"}
+        assert told[b"429"] > 20
+        # A loop that waits for each of them would take 2 s each.
+        late = stack.enter_context(_connected(busy_port, timeout=20))
+        late.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in late.recv(100)
+
+
+def _connected(port: int, timeout: float = 0.2) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
