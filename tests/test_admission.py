@@ -24,7 +24,7 @@ from rest_framework.test import APIClient
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.flows import upkeep, visit
+from galleries.flows import admission, upkeep, visit
 from galleries.models import Album, Guest, Link, NewGuests, Selfie, User, Visit
 from galleries.models.lease import from_now
 from pixora_site.turn_away import WAITING_A_THREAD
@@ -139,6 +139,24 @@ def test_a_guest_may_have_few_searches_under_way(link: Link) -> None:
     assert refused.json()["code"] == "too_many_searches"
     assert int(refused["Retry-After"]) >= 1
     assert send_selfie(link).status_code == 202
+
+
+def test_searches_that_end_while_they_are_counted_are_no_fault(link: Link) -> None:
+    guest = Guest.objects.create()
+    for _ in range(admission.SEARCHES_A_GUEST):
+        waiting(link, guest, 10)
+    counted: list[str] = []
+
+    def ends_them(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if not counted:
+            counted.append(sql)
+            Selfie.objects.update(state=Selfie.State.DONE)
+        return answer
+
+    with connection.execute_wrapper(ends_them), pytest.raises(Refusal) as refused:
+        admission.require_few_searches(guest)
+    assert refused.value.retry_after
 
 
 def test_a_full_queue_says_when_to_come_again_by_the_pace_of_the_last_minute(link: Link, settings: Any) -> None:
