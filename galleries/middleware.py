@@ -72,14 +72,23 @@ class BodyLimit:
         return self._get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        most = PLAIN_BYTES + _files(request) * settings.PIXORA_MAX_FILE_BYTES
-        if _length(request) <= most:
+        refusal = _refusal(request)
+        if refusal is None:
             return None
-        words = _("This is too much for one request: at most %(n)s MB are taken here.") % {"n": most // 1_000_000}
-        refusal = Refusal("request_too_large", words, status=413)
         if request.resolver_match and request.resolver_match.app_name == "api":
             return problem_json(refusal.status, refusal.code, refusal.detail)
         return refused(request, refusal)
+
+
+def _refusal(request: HttpRequest) -> Refusal | None:
+    if "Transfer-Encoding" in request.headers:
+        # Django would take its body for an empty one.
+        return Refusal("length_required", _("Send this with its length (Content-Length)."), status=411)
+    most = PLAIN_BYTES + _files(request) * settings.PIXORA_MAX_FILE_BYTES
+    if _length(request) <= most:
+        return None
+    words = _("This is too much for one request: at most %(n)s MB are taken here.") % {"n": most // 1_000_000}
+    return Refusal("request_too_large", words, status=413)
 
 
 def _files(request: HttpRequest) -> int:
