@@ -53,24 +53,24 @@ def viewer_of(request: Any) -> Viewer:
     scopes = token.scope_set() if token is not None else frozenset(SCOPES)
     key = request.headers.get(GUEST_HEADER, "")
     guest = _guest_by_key(key) if key else _guest_by_cookie(request, user)
-    return Viewer(user, guest, scopes, guest_by_cookie=bool(guest and not key), address=_address_of(request))
+    return Viewer(user, guest, scopes, guest_by_cookie=bool(guest and not key), address=address_of(request))
 
 
-def _address_of(request: Any) -> str:
+def address_of(request: Any) -> str:
     """Past our own proxies: what each of them says of whom it speaks for, and nobody else's word.
 
     Of IPv6 the network of 64 bits, of which one device has all addresses.
     """
     address = request.META.get("REMOTE_ADDR", "")
     for before in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        if not _is_our_proxy(address) or not _parsed(before):
+        if not is_our_proxy(address) or not _parsed(before):
             break
         address = before.strip()
     parsed = _parsed(address)
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed and parsed.version == 6 else address
 
 
-def _is_our_proxy(address: str) -> bool:
+def is_our_proxy(address: str) -> bool:
     parsed = _parsed(address)
     return any(
         proxy == "*" or (parsed is not None and parsed in ipaddress.ip_network(proxy, strict=False))

@@ -4,16 +4,17 @@ from django.db import InterfaceError, OperationalError
 
 from galleries import metrics
 
-_OURS = ("no such table", "no such column", "has no column")
+# What SQLite says of a statement that is wrong, or that comes at the wrong time.
+_OURS = ("SQLITE_ERROR", "SQLITE_MISUSE")
 
 
 def trouble_of(error: BaseException | None) -> str:
     """What a database says that is busy or away: locked, full, slow or gone; "" for anything else."""
     if not isinstance(error, OperationalError | InterfaceError):
         return ""
-    words = str(error).lower()
-    if any(ours in words for ours in _OURS):
+    if getattr(error.__cause__, "sqlite_errorname", "") in _OURS:
         return ""
+    words = str(error).lower()
     if any(word in words for word in ("locked", "lock timeout", "deadlock", "could not serialize")):
         return "locked"
     if any(word in words for word in ("full", "too many", "remaining connection slots")):
@@ -21,10 +22,9 @@ def trouble_of(error: BaseException | None) -> str:
     return "slow" if "statement timeout" in words else "gone"
 
 
-def count_failure(error: BaseException | None) -> str:
-    """Measure what a request or a task failed at, if it was the database or the store. Returns what trouble_of says."""
+def count_failure(error: BaseException | None) -> None:
+    """Measure what a request or a task failed at, if it was the database or the store."""
     if kind := trouble_of(error):
         metrics.count("database_errors", kind=kind)
     elif isinstance(error, OSError):
         metrics.count("storage_errors")
-    return kind

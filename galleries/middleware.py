@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 from django.utils.translation import gettext as _
 
-from galleries import logs
+from galleries import access, logs
 from galleries.api.problems import problem_json
 from galleries.errors import Refusal
 from galleries.views.page import refused
@@ -57,15 +56,7 @@ class RequestId:
 def _given_id(request: HttpRequest) -> str:
     """That of a proxy we trust, so that its log and ours speak of the same; nobody else puts words into our log."""
     given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.fullmatch(given) and _from_proxy(request.META.get("REMOTE_ADDR", "")) else ""
-
-
-def _from_proxy(address: str) -> bool:
-    trusted = settings.PIXORA_TRUSTED_PROXIES
-    try:
-        return "*" in trusted or any(ip_address(address) in ip_network(network) for network in trusted)
-    except ValueError:
-        return False
+    return given if _REQUEST_ID.fullmatch(given) and access.is_our_proxy(request.META.get("REMOTE_ADDR", "")) else ""
 
 
 class BodyLimit:
@@ -81,14 +72,23 @@ class BodyLimit:
         return self._get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        most = PLAIN_BYTES + _files(request) * settings.PIXORA_MAX_FILE_BYTES
-        if _length(request) <= most:
+        refusal = _refusal(request)
+        if refusal is None:
             return None
-        words = _("This is too much for one request: at most %(n)s MB are taken here.") % {"n": most // 1_000_000}
-        refusal = Refusal("request_too_large", words, status=413)
         if request.resolver_match and request.resolver_match.app_name == "api":
             return problem_json(refusal.status, refusal.code, refusal.detail)
         return refused(request, refusal)
+
+
+def _refusal(request: HttpRequest) -> Refusal | None:
+    if "Transfer-Encoding" in request.headers:
+        # Django would take its body for an empty one.
+        return Refusal("length_required", _("Send this with its length (Content-Length)."), status=411)
+    most = PLAIN_BYTES + _files(request) * settings.PIXORA_MAX_FILE_BYTES
+    if _length(request) <= most:
+        return None
+    words = _("This is too much for one request: at most %(n)s MB are taken here.") % {"n": most // 1_000_000}
+    return Refusal("request_too_large", words, status=413)
 
 
 def _files(request: HttpRequest) -> int:

@@ -22,6 +22,8 @@ timeout = 60
 # Below the supervisor's 25 s, so that gunicorn itself says what it cut off.
 graceful_timeout = 20
 forwarded_allow_ips = ",".join(env.networks("PIXORA_TRUSTED_PROXIES"))
+# By default SCRIPT_NAME and PATH_INFO, which some proxies pass on from whoever sends them.
+forwarder_headers = ""
 # It would be a file in the home folder.
 control_socket_disable = True
 

@@ -8,10 +8,13 @@ _SECRET_PATHS = re.compile(
     rf"({_SLASH}(?:[lrm]|links|setup|reset{_SLASH}key|confirm-email){_SLASH})(?:[a-z0-9_.\-]|{_COLON}){{16,}}",
     re.IGNORECASE,
 )
-_PASSWORDS = re.compile(r"(\b[a-z][a-z0-9+.\-]*://)[^\s/@]*@", re.IGNORECASE)
+# These two begin where their word does and go through it once: lines are long, and strangers write into them.
+_PASSWORDS = re.compile(r"(?<![a-z0-9+.\-])([a-z0-9+.\-]++://)[^\s/@]*@", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"\b((?:token|bearer|pixora-guest:)\s+)[a-z0-9_.~+/=\-]{16,}", re.IGNORECASE)
 # PostgreSQL quotes the value that a constraint refused.
-_ADDRESSES = re.compile(r"[a-z0-9_.+\-]+(?:@|%(?:25)*40)[a-z0-9\-]+(?:\.[a-z0-9\-]+)+", re.IGNORECASE)
+_ADDRESSES = re.compile(
+    r"(?<![a-z0-9_.+\-])[a-z0-9_.+\-]++(?:@|%(?:25)*40)[a-z0-9\-]++(?:\.[a-z0-9\-]++)+", re.IGNORECASE
+)
 
 
 def mask(text: str) -> str:

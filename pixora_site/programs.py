@@ -12,9 +12,9 @@ _WEB_THREADS = 16
 # A page is mostly Python, which keeps to one core a process. More than two would take memory from the engine.
 _WEB_WORKERS = min(2, os.cpu_count() or 1)
 # A zip holds a thread for as long as a phone takes; the few beyond the cap say at once that it is full.
-_DOWNLOAD_THREADS, _ZIP_STREAMS = 64, 60
+_ZIP_STREAMS, _SPARE_THREADS = 60, 4
 # Seconds that PostgreSQL works at one statement: nobody waits longer for a page, and a task is killed after 50.
-_PAGE_STATEMENT, _TASK_STATEMENT = "30", "45"
+_PAGE_STATEMENT, _TASK_STATEMENT = 30, 45
 # Pages come before a guest's search, and that before an album of thousands.
 _SOON, _LATER = 5, 10
 _THREAD_SETTINGS = (
@@ -33,9 +33,11 @@ def listen_address() -> tuple[str, int]:
 
 
 def site_address() -> str:
-    """Where a browser finds the site: the public address, else the one that this machine listens on."""
+    """Where a browser finds the site: the public address, else one that this machine listens on and answers by."""
     host, port = listen_address()
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if local := {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host):  # noqa: S104
+        names = [name for name in settings.ALLOWED_HOSTS if name[0] not in "*."]
+        host = (names or [local])[0].strip("[]")
     return settings.PIXORA_PUBLIC_URL or f"http://{_joined(host, port)}"
 
 
@@ -45,16 +47,17 @@ def _joined(host: str, port: int) -> str:
 
 def programs(host: str, port: int, downloads_port: int) -> list[Program]:
     """All of NAMES, behind a Redis of our own if REDIS_URL names none."""
+    zips = env.whole_number("PIXORA_ZIP_STREAMS", _ZIP_STREAMS, least=1)
     return [
-        *([] if env.text("REDIS_URL") else [_redis()]),
+        *([] if env.secret("REDIS_URL") else [_redis()]),
         _gunicorn("web", host, port, _WEB_THREADS, {"WEB_CONCURRENCY": str(_WEB_WORKERS)}),
         _gunicorn(
             "downloads",
             host,
             downloads_port,
-            _DOWNLOAD_THREADS,
+            zips + _SPARE_THREADS,
             # With an arena a thread, each would keep what its largest zip once took: 20 streams hold a third less.
-            {"PIXORA_ZIP_STREAMS": str(_ZIP_STREAMS), "WEB_CONCURRENCY": "1", "MALLOC_ARENA_MAX": "2"},
+            {"PIXORA_ZIP_STREAMS": str(zips), "WEB_CONCURRENCY": "1", "MALLOC_ARENA_MAX": "2"},
         ),
         _worker("selfie", _SOON, "--pool=prefork", "--concurrency=1"),
         _worker("ingest", _LATER, "--pool=prefork", f"--concurrency={settings.PIXORA_WORKERS}"),
@@ -74,7 +77,7 @@ def _redis() -> Program:
 
 def _gunicorn(name: str, host: str, port: int, threads: int, environment: dict[str, str]) -> Program:
     config = ("--config=python:pixora_site.gunicorn", f"--bind={_joined(host, port)}", f"--threads={threads}")
-    return _python(name, ("gunicorn", *config), {**environment, "PIXORA_STATEMENT_SECONDS": _PAGE_STATEMENT})
+    return _python(name, ("gunicorn", *config), {**environment, **_statements(_PAGE_STATEMENT)})
 
 
 def _worker(queue: str, niceness: int, *options: str) -> Program:
@@ -85,7 +88,11 @@ def _worker(queue: str, niceness: int, *options: str) -> Program:
 def _celery(name: str, niceness: int, *words: str) -> Program:
     # `serve` has run Django's checks, which load all pages.
     module = ("celery", "--quiet", "--skip-checks", "--app=pixora_site", *words, "--loglevel=WARNING")
-    return _python(name, module, {**_threads(), "PIXORA_STATEMENT_SECONDS": _TASK_STATEMENT}, niceness)
+    return _python(name, module, {**_threads(), **_statements(_TASK_STATEMENT)}, niceness)
+
+
+def _statements(seconds: int) -> dict[str, str]:
+    return {"PIXORA_STATEMENT_SECONDS": str(env.whole_number("PIXORA_STATEMENT_SECONDS", seconds))}
 
 
 def _threads() -> dict[str, str]:

@@ -214,9 +214,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-# Behind a proxy all come from its address: whom its limits mean, X-Forwarded-For says.
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if PIXORA_TRUSTED_PROXIES else 0
 LOGIN_REDIRECT_URL = "albums"
+ACCOUNT_ADAPTER = "galleries.views.account.Adapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

@@ -1,14 +1,20 @@
 """What becomes of requests that all threads are too busy for: a quick word when to come again, and no endless wait.
 
+And no waiting for clients where others wait: neither for the first byte of one, nor for one to close its connection.
+
 A request costs a page's time only if a thread takes it up; so those that have waited behind too many others are turned
 away at once, and whoever comes then is served. Health checks and static files are always answered.
 """
 
 import json
+import selectors
+import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -19,6 +25,8 @@ from gunicorn.workers.gthread import ThreadWorker
 WAITING_A_THREAD = 4
 _ALWAYS = ("/healthz", "/readyz", "/metrics", "/static/")
 _LONGEST_WAIT = 30
+# Who is answered and hung up on may still be sending; closed at once, they would lose the answer.
+_LEAVING_SECONDS = 2.0
 _WORDS = "Very many people are here right now. Try again in a moment."
 
 
@@ -59,8 +67,65 @@ class Worker(ThreadWorker):
 
     tpool: CountingPool
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Until when each may close its side.
+        self._leaving: dict[socket.socket, float] = {}
+
     def get_thread_pool(self) -> CountingPool:
         return CountingPool(self.cfg.threads)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """gunicorn has a thread wait 5 s for the first byte, and browsers open connections before they need them."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def finish_request(self, conn: Any, future: Future[Any]) -> None:
+        """gunicorn has the one loop of all connections wait up to 2 s for this client to close its side."""
+        conn.close = partial(self._close, conn.sock)
+        super().finish_request(conn, future)
+
+    def murder_pending(self) -> None:
+        super().murder_pending()
+        now = time.monotonic()
+        for sock in [sock for sock, until in self._leaving.items() if until <= now]:
+            self._drop(sock)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """At the stop, those who have said nothing yet are not waited for any longer than those who have."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
+    def _close(self, sock: socket.socket, graceful: bool = False) -> None:
+        if graceful:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_WR)
+                sock.setblocking(False)
+                self.poller.register(sock, selectors.EVENT_READ, self._drain)
+                self._leaving[sock] = time.monotonic() + _LEAVING_SECONDS
+                return
+        sock.close()
+
+    def _drain(self, sock: socket.socket) -> None:
+        try:
+            still_sending = bool(sock.recv(65536))
+        except BlockingIOError:
+            return
+        except OSError:
+            still_sending = False
+        if not still_sending:
+            self._drop(sock)
+
+    def _drop(self, sock: socket.socket) -> None:
+        del self._leaving[sock]
+        self.poller.unregister(sock)
+        sock.close()
 
     def handle_request(self, req: Request, conn: Any) -> bool:
         if not self.tpool.is_overfull() or req.path.startswith(_ALWAYS):

@@ -114,7 +114,9 @@ def nginx(folder: Path, data_dir: Path, *, web: int, downloads: int, tls: Path |
     places = {
         "/tmp/": f"{folder}/", " /data/": f" {data_dir}/", "/certificates/": f"{tls}/", "#tls ": "" if tls else "#tls ",
         "listen 8080": f"listen 127.0.0.1:{port}", "listen 8443": f"listen 127.0.0.1:{secure}",
-        "server web:8000": f"server 127.0.0.1:{web}", "server downloads:8001": f"server 127.0.0.1:{downloads}",
+        # By number, for Debian's nginx does not know `resolve` yet.
+        "server web:8000 resolve": f"server 127.0.0.1:{web}",
+        "server downloads:8001 resolve": f"server 127.0.0.1:{downloads}",
     }  # fmt: skip
     config = (_ROOT / "nginx.conf").read_text()
     for here, there in places.items():

@@ -1,16 +1,20 @@
 """When very many come at once: some are let in, the others hear when to come again, and nobody is passed over."""
 
 import http.client
+import os
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -20,7 +24,7 @@ from rest_framework.test import APIClient
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.flows import upkeep, visit
+from galleries.flows import admission, upkeep, visit
 from galleries.models import Album, Guest, Link, NewGuests, Selfie, User, Visit
 from galleries.models.lease import from_now
 from pixora_site.turn_away import WAITING_A_THREAD
@@ -119,7 +123,9 @@ def test_an_address_is_believed_of_our_own_proxies_only(
 ) -> None:
     settings.PIXORA_TRUSTED_PROXIES = proxies
     request = rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
-    assert access._address_of(request) == address
+    assert access.address_of(request) == address
+    # The limits that protect accounts go by the same.
+    assert get_adapter().get_client_ip(request) == address
 
 
 # Searches that wait
@@ -133,6 +139,24 @@ def test_a_guest_may_have_few_searches_under_way(link: Link) -> None:
     assert refused.json()["code"] == "too_many_searches"
     assert int(refused["Retry-After"]) >= 1
     assert send_selfie(link).status_code == 202
+
+
+def test_searches_that_end_while_they_are_counted_are_no_fault(link: Link) -> None:
+    guest = Guest.objects.create()
+    for _ in range(admission.SEARCHES_A_GUEST):
+        waiting(link, guest, 10)
+    counted: list[str] = []
+
+    def ends_them(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if not counted:
+            counted.append(sql)
+            Selfie.objects.update(state=Selfie.State.DONE)
+        return answer
+
+    with connection.execute_wrapper(ends_them), pytest.raises(Refusal) as refused:
+        admission.require_few_searches(guest)
+    assert refused.value.retry_after
 
 
 def test_a_full_queue_says_when_to_come_again_by_the_pace_of_the_last_minute(link: Link, settings: Any) -> None:
@@ -187,8 +211,10 @@ def busy_port() -> Iterator[int]:
     """gunicorn as we run it, with two threads and an application that takes its time."""
     port = _free_port()
     command = [sys.executable, "-m", "gunicorn", "--config=python:pixora_site.gunicorn", f"--bind=127.0.0.1:{port}"]
-    root = Path(__file__).resolve().parent.parent
-    server = subprocess.Popen([*command, "--threads=2", "tests.slow_site"], cwd=root, stdout=subprocess.DEVNULL)
+    root, believing = Path(__file__).resolve().parent.parent, os.environ | {"PIXORA_TRUSTED_PROXIES": "127.0.0.1"}
+    server = subprocess.Popen(
+        [*command, "--threads=2", "tests.slow_site"], cwd=root, env=believing, stdout=subprocess.DEVNULL
+    )
     try:
         _wait_for(port)
         yield port
@@ -209,9 +235,9 @@ def _wait_for(port: int) -> None:
     raise RuntimeError("gunicorn did not start")
 
 
-def ask(port: int, path: str = "/", method: str = "GET") -> http.client.HTTPResponse:
+def ask(port: int, path: str = "/", method: str = "GET", **headers: str) -> http.client.HTTPResponse:
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    client.request(method, path)
+    client.request(method, path, headers=headers)
     answer = client.getresponse()
     answer.read()
     client.close()
@@ -238,3 +264,40 @@ def test_programs_get_a_problem_and_health_checks_their_answer(busy_port: int) -
     assert {each.result().status for each in healthy} == {200}
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+def test_no_header_that_a_proxy_passes_on_says_where_the_site_begins(busy_port: int) -> None:
+    """It would hide a path from the proxy's rules: /any/metrics, and /any as the part that belongs to nobody."""
+    assert ask(busy_port, "/healthz", SCRIPT_NAME="/other").status == 200
+
+
+def test_connections_that_say_nothing_keep_nobody_waiting(busy_port: int) -> None:
+    """More than there are threads, as browsers open them ahead; none of them is given up for it."""
+    with ExitStack() as stack:
+        ahead = [stack.enter_context(_connected(busy_port)) for _ in range(20)]
+        with pytest.raises(TimeoutError):
+            ahead[0].recv(1)
+        answered = stack.enter_context(_connected(busy_port, timeout=4))
+        answered.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in answered.recv(100)
+        ahead[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        ahead[-1].settimeout(30)
+        assert b"200 OK" in ahead[-1].recv(100)
+
+
+def test_who_is_turned_away_and_does_not_hang_up_keeps_nobody_waiting(busy_port: int) -> None:
+    with ExitStack() as stack:
+        phones = [stack.enter_context(_connected(busy_port, timeout=30)) for _ in range(60)]
+        for phone in phones:
+            phone.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n123")
+        told = Counter(phone.recv(100)[9:12] for phone in phones)
+        assert set(told) == {b"200", b"429"}
+        assert told[b"429"] > 20
+        # A loop that waits for each of them would take 2 s each.
+        late = stack.enter_context(_connected(busy_port, timeout=20))
+        late.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in late.recv(100)
+
+
+def _connected(port: int, timeout: float = 0.2) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)

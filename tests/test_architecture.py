@@ -53,7 +53,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "galleries.admin": {"galleries.models", "galleries.flows"},
     "galleries.uploads": {"galleries.storage"},
-    "galleries.middleware": {"galleries.views", "galleries.api", "galleries.errors", "galleries.logs"},
+    "galleries.middleware": {
+        "galleries.access", "galleries.views", "galleries.api", "galleries.errors", "galleries.logs",
+    },
     "galleries.checks": set(),
     "galleries.apps": {"galleries.checks"},
     "galleries.urls": {"galleries.views"},

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from pixora_site import env
+from pixora_site import env, programs
 
 ROOT = Path(django_settings.BASE_DIR)
 KEY = "xW8-pYt2RkQ0uL5vN7sJ4hG1fD9aZ6cB3eM_oT"
@@ -120,3 +120,49 @@ def test_an_empty_address_means_the_default(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("DATABASE_URL", "")
     found: dict[str, Any] = env.database("DATABASE_URL", tmp_path / "x.sqlite3")
     assert found["NAME"] == str(tmp_path / "x.sqlite3")
+
+
+@pytest.mark.parametrize(
+    ("host", "answered", "address"),
+    [
+        ("127.0.0.1", [], "http://127.0.0.1:8000"),
+        ("0.0.0.0", ["192.168.1.20"], "http://192.168.1.20:8000"),
+        ("0.0.0.0", [".example.org", "photos.example.org"], "http://photos.example.org:8000"),
+        ("0.0.0.0", ["*"], "http://127.0.0.1:8000"),
+        ("::", ["[2001:db8::1]"], "http://[2001:db8::1]:8000"),
+        ("::", ["*"], "http://[::1]:8000"),
+    ],
+)
+def test_the_address_that_is_printed_is_one_that_is_answered(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, host: str, answered: list[str], address: str
+) -> None:
+    """As README says for phones in the same network."""
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", "8000")
+    settings.PIXORA_PUBLIC_URL, settings.ALLOWED_HOSTS = "", answered
+    assert programs.site_address() == address
+
+
+def environments() -> dict[str, dict[str, str]]:
+    return {program.name: dict(program.environment) for program in programs.programs("127.0.0.1", 8000, 8001)}
+
+
+def test_what_somebody_sets_beats_what_serve_would_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = environments()
+    assert chosen["downloads"]["PIXORA_ZIP_STREAMS"] == "60"
+    assert [chosen[name]["PIXORA_STATEMENT_SECONDS"] for name in ("web", "ingest")] == ["30", "45"]
+    monkeypatch.setenv("PIXORA_ZIP_STREAMS", "100")
+    monkeypatch.setenv("PIXORA_STATEMENT_SECONDS", "20")
+    found = {program.name: program for program in programs.programs("127.0.0.1", 8000, 8001)}
+    assert found["downloads"].environment["PIXORA_ZIP_STREAMS"] == "100"
+    # Zips shall never hold all threads.
+    assert "--threads=104" in found["downloads"].command
+    assert {found[name].environment["PIXORA_STATEMENT_SECONDS"] for name in ("web", "ingest", "beat")} == {"20"}
+
+
+def test_a_redis_that_a_file_names_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert "redis" in environments()
+    (tmp_path / "address").write_text("redis://redis:6379/0")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "address"))
+    assert "redis" not in environments()

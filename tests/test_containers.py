@@ -151,3 +151,14 @@ def test_djangos_deployment_checks_find_nothing_in_these_settings(tmp_path: Path
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "2 silenced" in done.stdout
+
+
+def test_nginx_asks_anew_where_a_container_is_that_started_again() -> None:
+    upstreams = re.findall(r"upstream (\w+) \{(.*?)\}", (ROOT / "nginx.conf").read_text(), re.DOTALL)
+    assert {name for name, _ in upstreams} <= set(OURS)
+    for _, lines in upstreams:
+        assert re.search(r"server \w+:[0-9]+ resolve;", lines)
+        assert "zone " in lines
+    version = re.fullmatch(r"nginx:([0-9]+)\.([0-9]+)-alpine", SERVICES["nginx"]["image"])
+    assert version
+    assert tuple(map(int, version.groups())) > (1, 27)

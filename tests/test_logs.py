@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 import subprocess
 import sys
 import time
@@ -69,6 +70,13 @@ def test_secrets_and_addresses_are_masked_in_the_message_its_facts_and_its_trace
     assert EMAIL.split("@")[0] not in line
 
 
+@pytest.mark.parametrize("words", ["a", "a.", "a@", "token ", "/l/", "%25"])
+def test_what_strangers_write_into_a_line_keeps_nobody_waiting(words: str) -> None:
+    """A megabyte takes a tenth of a second, or hours where each letter is looked at once for every other."""
+    program = f"from pixora_site.masking import mask; mask({words!r} * 500_000)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
 def test_a_json_line_has_its_time_its_level_and_what_it_is_about() -> None:
     with logs.apart(request="4f2a"):
         logs.note(photo="7c1e")
@@ -98,6 +106,8 @@ def test_only_a_proxy_we_trust_may_name_the_request(db: None, settings: Any) -> 
 
     settings.PIXORA_TRUSTED_PROXIES = ["172.16.0.0/12"]
     assert named("from-the-proxy-1", "172.20.0.9") == "from-the-proxy-1"
+    # As a server that listens on IPv6 says it.
+    assert named("from-the-proxy-1", "::ffff:172.20.0.9") == "from-the-proxy-1"
     others = [
         named("from-the-proxy-1", "203.0.113.9"),
         named('"} {"level": "x', "172.20.0.9"),
@@ -116,13 +126,24 @@ def test_the_objects_of_a_request_stand_on_its_lines(db: None, monkeypatch: pyte
     assert seen == [{"request": answer["X-Request-Id"], "photo": str(wanted)}]
 
 
+def wrong_statement(statement: str) -> OperationalError:
+    """SQLite has the same class for a fault of ours as for a file that is locked."""
+    error = OperationalError("SQLite's own words")
+    with pytest.raises(sqlite3.OperationalError) as cause:
+        sqlite3.connect(":memory:").execute(statement)
+    error.__cause__ = cause.value
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
         (RuntimeError("a fault"), 500, "server_error"),
         (OperationalError("connection refused"), 503, "busy"),
         (OperationalError("database is locked"), 503, "busy"),
-        (OperationalError("no such table: x"), 500, "server_error"),
+        (wrong_statement("SELECT 1 FROM there_is_no_such_table"), 500, "server_error"),
+        (wrong_statement("SELECT there_is_no_such_function(1)"), 500, "server_error"),
+        (wrong_statement("SELEC 1"), 500, "server_error"),
     ],
 )
 def test_an_error_page_and_a_problem_name_the_request_and_say_nothing_else(

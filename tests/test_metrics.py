@@ -12,17 +12,20 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
+from rest_framework.test import APIClient
 
 from galleries import metrics
 from galleries.flows import doorbell, gauges
 from galleries.flows import photo as photo_flow
 from galleries.models import Album, Link, Photo, User
 from tests import pictures, services
-from tests.conftest import add, browser_of, ready_photo, search
+from tests.conftest import add, browser_of, ready_photo, search, upload
 from tests.running import environment
 
 ROOT = Path(django_settings.BASE_DIR)
@@ -209,3 +212,17 @@ def test_what_held_up_a_photo_is_counted_by_its_kind(
         photo_flow.work()
     seen = read()
     assert (seen["pixora_database_errors_total{locked}"], seen["pixora_storage_errors_total{}"]) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_full_disk_is_counted_whether_a_program_or_a_page_is_told(
+    redis_here: str, album: Album, owner_api: APIClient, desk: Client, settings: Any
+) -> None:
+    settings.PIXORA_MIN_FREE_BYTES = 10**18
+    photo = pictures.jpeg(pictures.quadrants())
+    assert upload(owner_api, album.pk, [("a.jpg", photo)]).status_code == 507
+    desk.raise_request_exception = False
+    page = desk.post(reverse("album-upload", args=[album.pk]), {"file": SimpleUploadedFile("a.jpg", photo)})
+    assert page.status_code == 507
+    seen = read()
+    assert (seen["pixora_storage_errors_total{}"], seen["pixora_server_errors_total{507}"]) == (2, 2)

@@ -164,6 +164,14 @@ def test_a_request_is_refused_by_its_length_before_it_is_read(
 
 
 @pytest.mark.parametrize("name", ["album-upload", "api:album-photos"])
+def test_a_request_that_does_not_say_how_long_it_is_is_told_to(name: str, album: Album, owner: User) -> None:
+    """Django would take it for one without files."""
+    answer = browser_of(owner).post(reverse(name, args=[album.pk]), headers={"Transfer-Encoding": "chunked"})
+    assert answer.status_code == 411
+    assert "Content-Length" in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["album-upload", "api:album-photos"])
 def test_an_owner_may_send_more_than_a_form_holds(name: str, album: Album, owner: User) -> None:
     big = SimpleUploadedFile("film.mov", b"x" * (PLAIN_BYTES + 1))
     answer = browser_of(owner).post(reverse(name, args=[album.pk]), {"file": big})

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from galleries import logs, metrics
-from galleries.database import count_failure
+from galleries.database import count_failure, trouble_of
 from galleries.errors import RETRY_SECONDS, Refusal, refusal_for
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ _TITLES = {
     406: "Not acceptable",
     409: "Conflict",
     410: "Gone",
+    411: "Length required",
     413: "Too large",
     415: "Unsupported media type",
     429: "Too many requests",
@@ -56,6 +57,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         return _of_framework(error)
     if refusal := refusal_for(error):
         logger.warning("%s: %s", refusal, error)
+        _count(error, refusal.status)
         return problem(refusal.status, refusal.code, refusal.detail)
     return None
 
@@ -83,16 +85,25 @@ def server_error(request: HttpRequest) -> HttpResponse:
     Nothing here may want the database: that it is gone is one reason to be here.
     """
     error = sys.exc_info()[1]
-    trouble = count_failure(error)
+    status, code, words = _told_of(error)
+    _count(error, status)
+    return _answer(request, status, code, words)
+
+
+def _told_of(error: BaseException | None) -> tuple[int, str, str]:
     if refusal := refusal_for(error):
-        return _answer(request, refusal.status, refusal.code, refusal.detail)
-    if trouble:
-        return _answer(request, 503, "busy", _("We are back in a moment. Nothing that you sent before is lost."))
-    return _answer(request, 500, "server_error", _("Something went wrong on our side. It has been written down."))
+        return refusal.status, refusal.code, refusal.detail
+    if trouble_of(error):
+        return 503, "busy", _("We are back in a moment. Nothing that you sent before is lost.")
+    return 500, "server_error", _("Something went wrong on our side. It has been written down.")
+
+
+def _count(error: BaseException | None, status: int) -> None:
+    count_failure(error)
+    metrics.count("server_errors", status=status)
 
 
 def _answer(request: HttpRequest, status: int, code: str, words: str) -> HttpResponse:
-    metrics.count("server_errors", status=status)
     reference = logs.known().get("request", "")
     if request.path.startswith("/api/"):
         return problem_json(status, code, words, request_id=reference)

@@ -43,9 +43,10 @@ def require_room_to_search() -> None:
 def require_few_searches(guest: Guest) -> None:
     """Raises Refusal 429 too_many_searches. Exact for one album, which is locked while a selfie is added to it."""
     waiting = Selfie.objects.waiting()
-    own = waiting.filter(guest=guest)
-    if own.count() >= SEARCHES_A_GUEST:
-        wait = _seconds_for(waiting.filter(created_at__lte=own.earliest("created_at").created_at).count())
+    # Read at once: a worker may end them between two questions.
+    own = list(waiting.filter(guest=guest).order_by("created_at").values_list("created_at", flat=True))
+    if len(own) >= SEARCHES_A_GUEST:
+        wait = _seconds_for(waiting.filter(created_at__lte=own[0]).count())
         words = f"Your last searches are still under way. Try again in {wait} s."
         raise Refusal("too_many_searches", words, status=429, retry_after=wait)
 

@@ -214,7 +214,7 @@ def hide_all(photos: QuerySet[Photo], *, hidden: bool) -> int:
 def work() -> None:
     """One ring: take the next due photo, whichever album's turn it is; and ring first, for there may be more."""
     if not storage.has_room(part=0.5):
-        return  # Upkeep rings again, every 15 seconds.
+        return  # Upkeep rings again, every 10 seconds.
     if wanted := Photo.objects.due().exclude(wanted_engine="").values_list("wanted_engine", flat=True)[:1]:
         recognition.load(_usable(wanted[0]))
     if photo := Photo.objects.claim():
