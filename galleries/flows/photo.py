@@ -80,9 +80,11 @@ def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], repl
         return _refuse(album, images.file_too_large(limit), **facts, size=limit, crc32=0)
     with received:
         known = album.photos.filter(sha256=received.sha256).first()
-        if known and lost.heal(known, received):
-            ring(work)
-            return Reception(Outcome.ACCEPTED, known, facts["name"])
+        if known and known.code in lost.WORDS:
+            if lost.heal(known, received):
+                ring(work)
+                return Reception(Outcome.ACCEPTED, album.photos.filter(pk=known.pk).first() or known, facts["name"])
+            known = None
         if known and known.original_key:
             return _duplicate(known, facts["name"])
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
@@ -238,6 +240,8 @@ def examine(photo: Photo) -> None:
         _keep(photo, _look_at(photo))
     except images.ImageRejected as rejected:
         _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
+    except lost.Altered:
+        lost.mark(photo, lost.ALTERED)
     except images.DecoderFault as fault:
         _strike(photo, fault)
     except SoftTimeLimitExceeded:
@@ -257,7 +261,8 @@ def examine(photo: Photo) -> None:
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode_bounded if photo.attempts == 1 else images.decode_apart
-    with metrics.timed("decode_seconds"), storage.local(photo.original_key) as original:
+    seen = metrics.timed("decode_seconds")
+    with seen, storage.local(photo.original_key) as original, lost.told_from_bad_photos(photo):
         pixels = decode(original, images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
