@@ -19,14 +19,14 @@ from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Subquery
 
 import recognition
 from galleries import images, metrics, storage
 from galleries.database import count_failure
 from galleries.errors import Refusal, is_full, is_outage
 from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
-from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
+from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 
 from . import lost, replacement, selfie
 from .doorbell import ring
@@ -171,14 +171,14 @@ def adding_up(album: Album, tally: dict[str, int]) -> dict[str, int]:
     return {"received": received, "duplicate": album.duplicates} | counts | {"faces": tally["faces"]}
 
 
-def retry(photos: QuerySet[Photo]) -> int:
+def retry(photos: PhotoQuerySet) -> int:
     """Take up those of the photos that are quarantined once more; returns how many."""
     with transaction.atomic():
         fresh = {"state": Photo.State.UPLOADED, "attempts": 0, "strikes": 0, "code": "", "detail": ""}
         # "" where face search is off.
         engine = Subquery(Album.objects.filter(pk=OuterRef("album")).values("engine"))
         quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=lost.WORDS)
-        count = quarantined.update(**fresh, lease_until=None, fence=None, wanted_engine=engine)
+        count = quarantined.update_in_order(**fresh, lease_until=None, fence=None, wanted_engine=engine)
         ring(work)
     return count
 
@@ -201,12 +201,9 @@ def hide(photo: Photo, *, hidden: bool) -> None:
     photo.save(update_fields=["hidden"])
 
 
-@transaction.atomic
-def hide_all(photos: QuerySet[Photo], *, hidden: bool) -> int:
+def hide_all(photos: PhotoQuerySet, *, hidden: bool) -> int:
     """The same for many; returns how many there are."""
-    # In the order in which everybody locks photos; an UPDATE has one of its own.
-    list(photos.select_for_update(of=["self"]).order_by("pk").values_list("pk"))
-    return photos.update(hidden=hidden)
+    return photos.update_in_order(hidden=hidden)
 
 
 # Worker half: examine

@@ -7,7 +7,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q, Subquery, Value
 from django.db.models.functions import Now
 
@@ -31,6 +31,14 @@ def is_free() -> Q:
 
 
 class LeaseQuerySet(models.QuerySet[_Row]):
+    @transaction.atomic
+    def update_in_order(self, **changes: Any) -> int:
+        """For many rows: everybody locks them by primary key, while an UPDATE has an order of its own, and two that
+        lock the same rows in two orders may wait for each other.
+        """
+        list(self.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
+        return self.update(**changes)
+
     def claim_first(self, candidates: models.QuerySet[_Row], seconds: float, **changes: Any) -> _Row | None:
         """Take the first of `candidates` by one conditional UPDATE, or None when there is none left to take."""
         for _ in range(_RACES):
