@@ -1,6 +1,7 @@
 """A stored file has its row, its arrival or its erasure at every moment: a crash leaves no orphan and loses nothing."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
@@ -80,6 +81,25 @@ def test_one_that_comes_too_late_is_refused_and_not_half_kept(album: Album, monk
     assert not Photo.objects.exists()
     assert stored() == []
     assert add(album, data).outcome == "accepted"
+
+
+@pytest.mark.parametrize("send", [add, lambda album, data: brand.change(album, logo=[data])], ids=["photo", "logo"])
+def test_a_file_stored_after_its_arrival_was_erased_goes_too(
+    album: Album, send: Callable[[Album, bytes], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that slept, or a bucket that took the bytes very slowly."""
+    really = storage.adopt
+
+    def fall_asleep(*facts: Any) -> None:
+        long_after()
+        really(*facts)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(storage, "adopt", fall_asleep)
+        with pytest.raises(Refusal, match="too long"):
+            send(album, pictures.jpeg(pictures.quadrants()))
+    assert stored() == []
+    assert not Erasure.objects.exists()
 
 
 def test_a_photo_and_a_logo_leave_no_arrival(album: Album) -> None:

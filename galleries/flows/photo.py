@@ -102,13 +102,13 @@ def _accept(
     photo.original_key = f"originals/{album.pk}/{photo.pk}{header.extension}"
     photo.content_type, photo.width, photo.height = header.content_type, header.width, header.height
     photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=UTC)
-    arrival = Arrival.objects.create(key=photo.original_key)
+    Arrival.objects.create(key=photo.original_key)
     try:
         storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
     except (IntegrityError, Refusal) as error:
         # These are known not to be committed. After any other error the row may be there: upkeep finds out.
-        arrival.erase()
+        Arrival.give_up(photo.original_key)
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
         if twin is None:
             raise
