@@ -24,9 +24,12 @@ WORDS = {
 
 def why_given_up(photo: Photo) -> tuple[str, str]:
     """(code, detail) of a photo that no attempt got through."""
-    if storage.exists(photo.original_key):
-        return "gave_up", gettext_noop("Ten attempts did not get through this photo.")
-    return LOST, WORDS[LOST]
+    try:
+        is_gone = not storage.exists(photo.original_key)
+    except OSError:
+        # A store that does not say is no reason to ask for the file.
+        is_gone = False
+    return (LOST, WORDS[LOST]) if is_gone else ("gave_up", gettext_noop("Ten attempts did not get through this photo."))
 
 
 def there(photos: QuerySet[Photo]) -> QuerySet[Photo]:

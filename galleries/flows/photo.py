@@ -24,11 +24,11 @@ from django.db.models import F, OuterRef, Subquery
 import recognition
 from galleries import images, metrics, storage
 from galleries.database import count_failure
-from galleries.errors import Refusal, is_full, is_outage
+from galleries.errors import Refusal, is_full
 from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 
-from . import lost, replacement, selfie
+from . import lost, readiness, replacement, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -248,7 +248,7 @@ def examine(photo: Photo) -> None:
         count_failure(error)
         # A broken engine, a disk, a bucket: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
-        if is_outage(error):
+        if readiness.is_outage(error):
             # For days, perhaps, and no photo gets through: that is no attempt.
             Photo.objects.hand_back(photo, rest_seconds=_OUTAGE_SECONDS, state=_resting_state(photo))
             return
