@@ -1,6 +1,7 @@
 """Lost and damaged originals, while owners, workers and a second repair are at the same photos."""
 
 import hashlib
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,16 @@ def test_a_photo_whose_stored_bytes_are_no_longer_its_own_is_not_called_a_bad_ph
     photo.refresh_from_db()
     assert (photo.state, photo.face_count) == ("ready", 1)
     assert hashlib.sha256(storage.read(photo.original_key)).hexdigest() == photo.sha256
+
+
+def test_an_orphan_is_moved_aside_from_a_disk_of_the_media_s_own(album: Album, settings: Any) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other_disk:
+        settings.PIXORA_DATA_DIR.mkdir()
+        (settings.PIXORA_DATA_DIR / "media").symlink_to(other_disk)
+        storage.write(f"originals/{album.pk}/stray", b"whose is it")
+        [orphan] = findings()
+        assert mend.mend(orphan)
+        [moved] = [path for path in mend.lost_and_found().rglob("*") if path.is_file()]
+        assert moved.read_bytes() == b"whose is it"
+        assert moved.stat().st_mode & 0o077 == 0
+        assert list(storage.walk()) == []

@@ -4,6 +4,8 @@ Every repair looks once more, with the row locked, whether it is still wanted; s
 """
 
 import logging
+import os
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -72,7 +74,9 @@ def _set_aside(finding: Finding) -> bool:
     target = lost_and_found() / finding.key
     with storage.receive(storage.open_range(finding.key, 0, there[0].size), limit=there[0].size) as received:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        received.path.replace(target)
+        # The media may have a disk of their own. On this one, before it is deleted there.
+        shutil.copy(received.path, target)
+        os.sync()
     storage.delete([finding.key])
     return True
 
