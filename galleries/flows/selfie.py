@@ -69,7 +69,6 @@ def receive(
         email_language=get_language(),
         expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
     )
-    admission.require_room_to_search()
     # Before the album is locked: a bucket may take its time. Should this process die, upkeep finds the picture.
     with _picture(chunks) as received:
         storage.adopt(received, selfie.scratch_key)
