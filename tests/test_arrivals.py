@@ -1,6 +1,7 @@
 """A stored file has its row, its arrival or its erasure at every moment: a crash leaves no orphan and loses nothing."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -108,6 +109,22 @@ def test_a_photo_and_a_logo_leave_no_arrival(album: Album) -> None:
     assert not Arrival.objects.exists()
     long_after()
     assert len(stored()) == 4
+
+
+def test_a_store_that_is_away_holds_up_no_other_duty(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def be_away(keys: Any) -> NoReturn:
+        asked.append(keys)
+        time.sleep(0.1)
+        raise storage.Unavailable("the bucket did not answer")
+
+    monkeypatch.setattr(storage, "delete", be_away)
+    monkeypatch.setattr(upkeep, "DELETING_SECONDS", 0.25)
+    Erasure.objects.bulk_create(Erasure(keys=["a"], created_at=from_now(-60)) for _ in range(20))
+    upkeep.erase_left()
+    assert 0 < len(asked) < 10
+    assert Erasure.objects.count() == 20
 
 
 def test_renditions_of_a_worker_that_outlived_its_photo_are_erased(album: Album) -> None:
