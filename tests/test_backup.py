@@ -149,6 +149,7 @@ def test_no_sessions_no_selfies_and_on_request_no_secrets_are_in_it(
         done(site.data_dir, "backup", str(folder), "--no-secrets")
     finally:
         with closing(sqlite3.connect(site.data_dir / "pixora.sqlite3", timeout=20)) as database, database:
+            database.execute("DELETE FROM galleries_match")
             database.execute("DELETE FROM galleries_selfie")
     assert not (folder / "secret_key").exists()
     assert not (folder / "media" / "selfies").exists()

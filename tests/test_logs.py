@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,6 +28,13 @@ from tests.running import environment, running_site
 ROOT = Path(django_settings.BASE_DIR)
 SECRET = "Wq3xT0kZ9uYbN4vCmL8sHd2RfG7jPaE5"
 EMAIL = "gina.guest@example.org"
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> Iterator[None]:
+    """Tests that call a task's function note what it claims, outside of any task."""
+    with logs.apart():
+        yield
 
 
 def record(message: str, *args: object, error: Exception | None = None) -> logging.LogRecord:

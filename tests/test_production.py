@@ -182,11 +182,11 @@ def test_a_guest_gets_their_photos_whole_and_their_zip_resumed(production: Produ
 
 
 # What belongs to the connection, and what Django says of pages and of the API's routes.
-OF_THE_WAY = {"Server", "Date", "Connection", "Transfer-Encoding", "X-Request-ID", "Allow", "Content-Language"}
+OF_THE_WAY = {"server", "date", "connection", "transfer-encoding", "x-request-id", "allow", "content-language"}
 
 
 def told(answer: requests.Response) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name not in OF_THE_WAY}
+    return {name: value for name, value in answer.headers.items() if name.lower() not in OF_THE_WAY}
 
 
 @pytest.mark.parametrize("variant", ["thumb", "preview", "original"])
@@ -246,8 +246,11 @@ def test_a_file_that_is_gone_is_the_same_404_and_breaks_the_zip(production: Prod
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert requests.head(photo["original"], headers=shared.guest.key).status_code == 404
     made = zip_of(shared)
-    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
-        requests.get(made["url"], headers=shared.guest.key)
+    try:
+        # Before the first bytes are out it can still be said; later the connection breaks.
+        assert requests.get(made["url"], headers=shared.guest.key).status_code >= 500
+    except requests.exceptions.ChunkedEncodingError as broken:
+        assert "IncompleteRead" in str(broken)  # noqa: PT017 (one of two ways)
 
 
 @pytest.mark.parametrize("production", ["bucket"], indirect=True)

@@ -4,17 +4,24 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests import pictures
-from tests.running import Site, environment
-from tests.test_end_to_end import Photographer, wait_for
+from tests.photographer import Photographer
+from tests.running import Site, environment, running_site, wait_for
 
-pytestmark = pytest.mark.xdist_group("site")
 RUNS = 4
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Of its own: on the one that tests share, some have put rows without files."""
+    with running_site(tmp_path) as site:
+        yield site
 
 
 def picture(number: int) -> bytes:

@@ -192,7 +192,9 @@ def put_in_place(made: Path, data: Path) -> None:
         shutil.copy2(data / SECRET_KEY, made / SECRET_KEY)
     os.sync()
     try:
-        if data.exists():
+        if data.exists() and not any(data.iterdir()):
+            data.rmdir()
+        elif data.exists():
             data.rename(data.with_name(f"{data.name}.replaced-{timezone.now():%Y%m%dT%H%M%S%f}"))
         made.rename(data)
     except OSError as error:
