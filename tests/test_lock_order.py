@@ -1,5 +1,6 @@
 """Whoever locks many photos or searches locks them by primary key, so that no two wait for each other.
 
+Whoever waited for one looks at it again.
 The rows are stored in the opposite order, in which an UPDATE of PostgreSQL would take them.
 """
 
@@ -18,8 +19,8 @@ from django.utils import timezone
 
 import recognition
 from galleries.flows import album as album_flow
+from galleries.flows import lost, reindex
 from galleries.flows import photo as photo_flow
-from galleries.flows import reindex
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Album, EmbeddingBlock, Guest, Link, Photo, Selfie
 
@@ -104,3 +105,40 @@ def test_photos_are_locked_by_their_key(photos: Album, act: Callable[[Album], An
 def test_searches_are_locked_by_their_key(searches: Album) -> None:
     beside_a_search(Selfie.objects, lambda: selfie_flow.announce(searches.pk, searches.engine))
     assert Selfie.objects.filter(wanted=True).count() == 2
+
+
+def claimed_after(change: Callable[[], Any], claim: Callable[[], Any]) -> Any:
+    """What a worker takes that had to wait for the only row, which another transaction changes."""
+    if connection.vendor == "sqlite":
+        change()
+        return claim()
+
+    def wait_and_claim() -> Any:
+        try:
+            return claim()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            change()
+            worker = pool.submit(wait_and_claim)
+            # Until it waits, or has had time to take the row.
+            time.sleep(0.5)
+        return worker.result()
+
+
+def test_a_photo_set_aside_while_a_worker_waits_for_it_is_not_taken(photos: Album) -> None:
+    Photo.objects.filter(pk=HIGH).delete()
+    Photo.objects.update(state="uploaded")
+    photo = Photo.objects.get()
+    assert claimed_after(lambda: lost.mark(photo, lost.ALTERED), Photo.objects.claim) is None
+    photo.refresh_from_db()
+    assert (photo.state, photo.fence) == ("quarantined", None)
+
+
+def test_a_search_ended_while_a_worker_waits_for_it_is_not_taken(searches: Album) -> None:
+    Selfie.objects.filter(pk=HIGH).delete()
+    Selfie.objects.update(state="queued")
+    assert claimed_after(lambda: selfie_flow.end(Selfie.objects.all()), Selfie.objects.claim) is None
+    assert Selfie.objects.get().fence is None

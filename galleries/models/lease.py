@@ -40,7 +40,11 @@ class LeaseQuerySet(models.QuerySet[_Row]):
         return self.update(**changes)
 
     def claim_first(self, candidates: models.QuerySet[_Row], seconds: float, **changes: Any) -> _Row | None:
-        """Take the first of `candidates` by one conditional UPDATE, or None when there is none left to take."""
+        """Take the first of `candidates` by one conditional UPDATE, or None when there is none left to take.
+
+        This QuerySet says what a row must be like to be taken. PostgreSQL asks that again of a row it had to wait for,
+        and not whether it still is among the candidates.
+        """
         for _ in range(_RACES):
             fence = uuid.uuid4()
             taken = self.filter(is_free(), pk=Subquery(candidates.values("pk")[:1])).update(
@@ -48,7 +52,7 @@ class LeaseQuerySet(models.QuerySet[_Row]):
             )
             if taken:
                 # None: deleted between the two statements.
-                row = self.filter(fence=fence).first()
+                row = self.model._default_manager.filter(fence=fence).first()
                 logs.note(**{str(self.model._meta.model_name): row.pk} if row else {})
                 return row
             if not candidates.exists():
