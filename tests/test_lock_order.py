@@ -1,7 +1,7 @@
 """Whoever locks many photos or searches locks them by primary key, so that no two wait for each other.
 
-Whoever waited for one looks at it again.
-The rows are stored in the opposite order, in which an UPDATE of PostgreSQL would take them.
+The rows are stored in the opposite order, in which an UPDATE of PostgreSQL would take them. And whoever has waited for
+a row looks at it again.
 """
 
 import threading
