@@ -37,6 +37,7 @@ from galleries.models import (
     Selfie,
     User,
 )
+from galleries.models.photo import PhotoQuerySet
 
 admin.site.site_header = admin.site.site_title = "Pixora"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -213,7 +214,7 @@ class PhotoAdmin(ReadOnly, CountedDeletion):
     actions = ["retry"]
 
     @admin.action(description=_("Take up quarantined photos once more"), permissions=["delete"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+    def retry(self, request: HttpRequest, queryset: PhotoQuerySet) -> None:
         count = photo_flow.retry(queryset)
         messages.success(request, _("%(count)s photos will be tried again.") % {"count": count})
 

@@ -39,11 +39,6 @@ def is_full(error: BaseException) -> bool:
     return said in ("SQLITE_FULL", "53100")
 
 
-def is_outage(error: BaseException) -> bool:
-    """Whether it is the machine's, of no one photo, and passes: a full disk, a bucket that does not answer."""
-    return is_full(error) or isinstance(error, storage.Unavailable)
-
-
 def refusal_for(error: BaseException | None) -> Refusal | None:
     """What to tell people where nobody expected the error, but it can be said what helps."""
     if isinstance(error, storage.Unavailable):

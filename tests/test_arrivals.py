@@ -1,6 +1,8 @@
 """A stored file has its row, its arrival or its erasure at every moment: a crash leaves no orphan and loses nothing."""
 
 import hashlib
+import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
@@ -82,12 +84,47 @@ def test_one_that_comes_too_late_is_refused_and_not_half_kept(album: Album, monk
     assert add(album, data).outcome == "accepted"
 
 
+@pytest.mark.parametrize("send", [add, lambda album, data: brand.change(album, logo=[data])], ids=["photo", "logo"])
+def test_a_file_stored_after_its_arrival_was_erased_goes_too(
+    album: Album, send: Callable[[Album, bytes], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that slept, or a bucket that took the bytes very slowly."""
+    really = storage.adopt
+
+    def fall_asleep(*facts: Any) -> None:
+        long_after()
+        really(*facts)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(storage, "adopt", fall_asleep)
+        with pytest.raises(Refusal, match="too long"):
+            send(album, pictures.jpeg(pictures.quadrants()))
+    assert stored() == []
+    assert not Erasure.objects.exists()
+
+
 def test_a_photo_and_a_logo_leave_no_arrival(album: Album) -> None:
     ready_photo(album)
     brand.change(album, logo=[pictures.jpeg(pictures.quadrants())])
     assert not Arrival.objects.exists()
     long_after()
     assert len(stored()) == 4
+
+
+def test_a_store_that_is_away_holds_up_no_other_duty(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def be_away(keys: Any) -> NoReturn:
+        asked.append(keys)
+        time.sleep(0.1)
+        raise storage.Unavailable("the bucket did not answer")
+
+    monkeypatch.setattr(storage, "delete", be_away)
+    monkeypatch.setattr(upkeep, "DELETING_SECONDS", 0.25)
+    Erasure.objects.bulk_create(Erasure(keys=["a"], created_at=from_now(-60)) for _ in range(20))
+    upkeep.erase_left()
+    assert 0 < len(asked) < 10
+    assert Erasure.objects.count() == 20
 
 
 def test_renditions_of_a_worker_that_outlived_its_photo_are_erased(album: Album) -> None:

@@ -197,6 +197,40 @@ def test_a_damaged_backup_changes_nothing(kept: Path, restored: Path, harm: str)
     assert photos_in(restored) == before
 
 
+def test_a_damaged_photo_keeps_no_other_from_being_restored(kept: Path, tmp_path: Path) -> None:
+    flipped, gone = sorted((kept / "media" / "originals").rglob("*.jpg"))[:2]
+    flipped.write_bytes(b"\0" * flipped.stat().st_size)
+    gone.unlink()
+    data = tmp_path / "data"
+    assert "--incomplete" in refused(data, "restore", str(kept))
+    done(data, "restore", str(kept), "--incomplete")
+    ended = manage(data, "verify")
+    assert "original_altered: 1" in ended.stdout
+    assert "original_missing: 1" in ended.stdout
+    [database] = kept.glob("*.sqlite3")
+    database.write_bytes(b"\0" * database.stat().st_size)
+    assert database.name in refused(data, "restore", str(kept), "--incomplete", "--replace")
+
+
+def test_faces_forgotten_since_the_backup_stay_forgotten(
+    site: Site, used: tuple[Photographer, str], tmp_path: Path
+) -> None:
+    _, search = found_by_guest(*used)
+    done(site.data_dir, "backup", str(tmp_path / "backup"))
+    data = tmp_path / "data"
+    done(data, "restore", str(tmp_path / "backup"))
+    album = used[1].replace("-", "")
+    with closing(sqlite3.connect(data / "pixora.sqlite3")) as database, database:
+        database.execute("UPDATE galleries_album SET face_search = 0, engine = '' WHERE id = ?", (album,))
+        database.execute("UPDATE galleries_selfie SET state = 'expired' WHERE album_id = ?", (album,))
+    done(data, "restore", str(tmp_path / "backup"), "--replace")
+    with closing(sqlite3.connect(data / "pixora.sqlite3")) as database:
+        blocks = "SELECT COUNT(*) FROM galleries_embeddingblock WHERE album_id = ?"
+        assert database.execute(blocks, (album,)).fetchone() == (0,)
+    assert search["id"] not in searches_in(data)
+    done(data, "verify", "--album", used[1])
+
+
 def test_who_withdrew_since_the_backup_stays_withdrawn(
     site: Site, used: tuple[Photographer, str], tmp_path: Path
 ) -> None:

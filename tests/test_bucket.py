@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from galleries import storage
 from galleries.archives import BrokenSource
 from galleries.flows import photo as photo_flow
-from galleries.models import Album, Link
+from galleries.models import Album, Link, Photo
 from pixora_site import env
 from tests import pictures
 from tests.conftest import add, ready_photo, search, work_off
@@ -194,6 +194,32 @@ def test_media_are_the_same_from_a_bucket(s3: Failing, album: Album, owner_api: 
     assert (head["Content-Length"], head["ETag"]) == (answer["Content-Length"], answer["ETag"])
     storage.delete([key])
     assert owner_api.get(address).status_code == 404
+
+
+def test_a_photo_that_the_bucket_denies_comes_to_an_end(s3: Failing, album: Album) -> None:
+    """While all others are given it is no outage, which photos wait for without an end."""
+    photo = add(album, pictures.jpeg(pictures.quadrants())).photo
+    s3.plan = lambda asked: Fault.SLOW_DOWN if str(photo.pk) in asked.path else None
+    photo_flow.work()
+    photo.refresh_from_db()
+    assert (photo.state, photo.attempts) == ("uploaded", 1)
+    Photo.objects.update(attempts=10, lease_until=None)
+    photo_flow.work()
+    photo.refresh_from_db()
+    assert (photo.state, photo.code) == ("quarantined", "gave_up")
+    s3.plan = lambda asked: None
+    assert photo_flow.retry(album.photos.all()) == 1
+    work_off()
+    photo.refresh_from_db()
+    assert photo.state == "ready"
+
+
+def test_photos_wait_for_a_bucket_that_gives_nothing(s3: Failing, album: Album) -> None:
+    photo = add(album, pictures.jpeg(pictures.quadrants())).photo
+    s3.plan = lambda asked: Fault.SLOW_DOWN
+    photo_flow.work()
+    photo.refresh_from_db()
+    assert (photo.state, photo.attempts) == ("uploaded", 0)
 
 
 def test_nginx_gets_an_address_for_one_object_and_a_minute(

@@ -237,6 +237,16 @@ def test_deleting_takes_what_is_named_and_no_more() -> None:
     storage.delete([])
 
 
+def test_one_that_cannot_be_deleted_keeps_no_other(root: Path) -> None:
+    for key in ("selfies/a", "selfies/c"):
+        storage.write(key, b"a face")
+    (root / "selfies" / "b").mkdir()
+    with pytest.raises(IsADirectoryError):
+        storage.delete(["selfies/a", "selfies/b", "selfies/c"])
+    assert not storage.exists("selfies/a")
+    assert not storage.exists("selfies/c")
+
+
 def test_sweeping_takes_what_was_forgotten_and_leaves_what_arrives(root: Path) -> None:
     forgotten, arriving = (storage.receive([b"x"], limit=1) for _ in range(2))
     os.utime(forgotten.path, (0, 0))

@@ -76,7 +76,7 @@ def switch_face_search(
 def forget_faces(album: Album) -> None:
     # Searches before photos, as a search that is just being finished locks them.
     selfie.end(Selfie.objects.filter(album=album))
-    album.photos.update(wanted_engine="", face_count=0)
+    album.photos.update_in_order(wanted_engine="", face_count=0)
     Face.objects.filter(photo__album=album).delete()
     EmbeddingBlock.objects.filter(album=album).delete()
 
@@ -107,7 +107,7 @@ def restore(album: Album) -> None:
 
 def _want_faces(album: Album) -> None:
     hopeless = [Photo.State.REJECTED, Photo.State.QUARANTINED]
-    album.photos.exclude(state__in=hopeless).update(wanted_engine=album.engine)
+    album.photos.exclude(state__in=hopeless).update_in_order(wanted_engine=album.engine)
 
 
 def delete_for_good(album: Album, *, patience: float = math.inf) -> None:

@@ -20,15 +20,23 @@ def change(album: Album, *, logo: Iterable[bytes] | None = None, remove_logo: bo
         facts |= _stored(album, _drawn(logo))
     elif remove_logo:
         facts |= {"logo_key": "", "logo_width": 0, "logo_height": 0}
-    with transaction.atomic():
-        now = Album.objects.locked().get(pk=album.pk)
-        if "logo_key" in facts:
-            Erasure.order([now.logo_key])
-        if logo is not None and not Arrival.strike_off(facts["logo_key"]):
-            raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
-        for name, value in facts.items():
-            setattr(album, name, value)
-        album.save(update_fields=list(facts))
+    try:
+        _save(album, facts)
+    except Refusal:
+        Arrival.give_up(facts["logo_key"])
+        raise
+
+
+@transaction.atomic
+def _save(album: Album, facts: dict[str, Any]) -> None:
+    now = Album.objects.locked().get(pk=album.pk)
+    if "logo_key" in facts:
+        Erasure.order([now.logo_key])
+    if facts.get("logo_key") and not Arrival.strike_off(facts["logo_key"]):
+        raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
+    for name, value in facts.items():
+        setattr(album, name, value)
+    album.save(update_fields=list(facts))
 
 
 def _drawn(chunks: Iterable[bytes]) -> images.Logo:

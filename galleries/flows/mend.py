@@ -3,6 +3,9 @@
 Every repair looks once more, with the row locked, whether it is still wanted; so that done twice it changes nothing.
 """
 
+import logging
+import os
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -19,11 +22,17 @@ from .doorbell import ring
 from .upkeep import INCOMING_SECONDS, erase_scratch
 from .verify import Finding, Kind
 
+logger = logging.getLogger(__name__)
+
 
 def mend(finding: Finding) -> bool:
-    """False: what is left to do is the owner's, or it is no longer as it was found."""
+    """False: what is left to do is the owner's, it is no longer as it was found, or it failed, which the log tells."""
     repair = _REPAIRS.get(finding.kind)
-    return repair(finding) if repair else False
+    try:
+        return repair(finding) if repair else False
+    except Exception:
+        logger.exception("%s of %s could not be mended.", finding.kind, finding.row or finding.key)
+        return False
 
 
 def lost_and_found() -> Path:
@@ -36,21 +45,25 @@ def _take_up(finding: Finding) -> bool:
     found = Photo.objects.filter(pk=finding.row).first()
     if found is None or not verify.has_sound_original(found):
         return False
-    if found.state in (Photo.State.READY, Photo.State.QUARANTINED):
-        lost.take_up(found)
-        ring(photo.work)
-    return True
+    if found.state not in (Photo.State.READY, Photo.State.QUARANTINED):
+        return True
+    ring(photo.work)
+    return lost.take_up(found)
 
 
-def _ask_for_it(code: str) -> Callable[[Finding], bool]:
-    """The owner is told, and only they can mend it; a file that was no photo anyhow is not missed."""
+def _ask_for_it(finding: Finding) -> bool:
+    """The owner is told, and only they can mend it; a file that was no photo anyhow is not missed.
 
-    def ask(finding: Finding) -> bool:
-        if found := Photo.objects.filter(pk=finding.row).first():
-            lost.mark(found, code)
-        return not Photo.objects.filter(pk=finding.row, original_key=finding.key).exists()
+    Read once more: hours may have passed, in which a disk came back or the owner sent it.
+    """
+    found = Photo.objects.filter(pk=finding.row).first()
+    fault = verify.original_fault(found) if found else None
+    if found and fault and fault.what in _CODES:
+        lost.mark(found, _CODES[fault.what])
+    return not Photo.objects.filter(pk=finding.row, original_key=finding.key).exists()
 
-    return ask
+
+_CODES = {"missing": lost.LOST, "altered": lost.ALTERED}
 
 
 def _set_aside(finding: Finding) -> bool:
@@ -61,7 +74,9 @@ def _set_aside(finding: Finding) -> bool:
     target = lost_and_found() / finding.key
     with storage.receive(storage.open_range(finding.key, 0, there[0].size), limit=there[0].size) as received:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        received.path.replace(target)
+        # The media may have a disk of their own. On this one, before it is deleted there.
+        shutil.copy(received.path, target)
+        os.sync()
     storage.delete([finding.key])
     return True
 
@@ -125,8 +140,8 @@ def _drop_archive(finding: Finding) -> bool:
 
 
 _REPAIRS: dict[Kind, Callable[[Finding], bool]] = {
-    Kind.ORIGINAL_MISSING: _ask_for_it(lost.LOST),
-    Kind.ORIGINAL_ALTERED: _ask_for_it(lost.ALTERED),
+    Kind.ORIGINAL_MISSING: _ask_for_it,
+    Kind.ORIGINAL_ALTERED: _ask_for_it,
     Kind.ORIGINAL_FOUND: _take_up,
     Kind.PREVIEW_MISSING: _take_up,
     Kind.PREVIEW_ALTERED: _take_up,

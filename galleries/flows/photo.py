@@ -19,16 +19,16 @@ from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Subquery
 
 import recognition
 from galleries import images, metrics, storage
 from galleries.database import count_failure
-from galleries.errors import Refusal, is_full, is_outage
+from galleries.errors import Refusal, is_full
 from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
-from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES
+from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 
-from . import lost, replacement, selfie
+from . import lost, readiness, replacement, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -80,9 +80,11 @@ def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], repl
         return _refuse(album, images.file_too_large(limit), **facts, size=limit, crc32=0)
     with received:
         known = album.photos.filter(sha256=received.sha256).first()
-        if known and lost.heal(known, received):
-            ring(work)
-            return Reception(Outcome.ACCEPTED, known, facts["name"])
+        if known and known.code in lost.WORDS:
+            if lost.heal(known, received):
+                ring(work)
+                return Reception(Outcome.ACCEPTED, album.photos.filter(pk=known.pk).first() or known, facts["name"])
+            known = None
         if known and known.original_key:
             return _duplicate(known, facts["name"])
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
@@ -100,13 +102,13 @@ def _accept(
     photo.original_key = f"originals/{album.pk}/{photo.pk}{header.extension}"
     photo.content_type, photo.width, photo.height = header.content_type, header.width, header.height
     photo.taken_at = header.taken_at and header.taken_at.replace(tzinfo=UTC)
-    arrival = Arrival.objects.create(key=photo.original_key)
+    Arrival.objects.create(key=photo.original_key)
     try:
         storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
     except (IntegrityError, Refusal) as error:
         # These are known not to be committed. After any other error the row may be there: upkeep finds out.
-        arrival.erase()
+        Arrival.give_up(photo.original_key)
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
         if twin is None:
             raise
@@ -169,14 +171,14 @@ def adding_up(album: Album, tally: dict[str, int]) -> dict[str, int]:
     return {"received": received, "duplicate": album.duplicates} | counts | {"faces": tally["faces"]}
 
 
-def retry(photos: QuerySet[Photo]) -> int:
+def retry(photos: PhotoQuerySet) -> int:
     """Take up those of the photos that are quarantined once more; returns how many."""
     with transaction.atomic():
         fresh = {"state": Photo.State.UPLOADED, "attempts": 0, "strikes": 0, "code": "", "detail": ""}
         # "" where face search is off.
         engine = Subquery(Album.objects.filter(pk=OuterRef("album")).values("engine"))
         quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=lost.WORDS)
-        count = quarantined.update(**fresh, lease_until=None, fence=None, wanted_engine=engine)
+        count = quarantined.update_in_order(**fresh, lease_until=None, fence=None, wanted_engine=engine)
         ring(work)
     return count
 
@@ -199,12 +201,9 @@ def hide(photo: Photo, *, hidden: bool) -> None:
     photo.save(update_fields=["hidden"])
 
 
-@transaction.atomic
-def hide_all(photos: QuerySet[Photo], *, hidden: bool) -> int:
+def hide_all(photos: PhotoQuerySet, *, hidden: bool) -> int:
     """The same for many; returns how many there are."""
-    # In the order in which everybody locks photos; an UPDATE has one of its own.
-    list(photos.select_for_update(of=["self"]).order_by("pk").values_list("pk"))
-    return photos.update(hidden=hidden)
+    return photos.update_in_order(hidden=hidden)
 
 
 # Worker half: examine
@@ -238,6 +237,8 @@ def examine(photo: Photo) -> None:
         _keep(photo, _look_at(photo))
     except images.ImageRejected as rejected:
         _set_aside(photo, Photo.State.REJECTED, rejected.code, rejected.detail)
+    except lost.Altered:
+        lost.mark(photo, lost.ALTERED)
     except images.DecoderFault as fault:
         _strike(photo, fault)
     except SoftTimeLimitExceeded:
@@ -247,7 +248,7 @@ def examine(photo: Photo) -> None:
         count_failure(error)
         # A broken engine, a disk, a bucket: no fault of the photo, which rests a little longer each time.
         logger.exception("Photo %s could not be examined (attempt %s).", photo.pk, photo.attempts)
-        if is_outage(error):
+        if readiness.is_outage(error):
             # For days, perhaps, and no photo gets through: that is no attempt.
             Photo.objects.hand_back(photo, rest_seconds=_OUTAGE_SECONDS, state=_resting_state(photo))
             return
@@ -257,7 +258,8 @@ def examine(photo: Photo) -> None:
 def _look_at(photo: Photo) -> Examined:
     """Heavy and outside any transaction. A second attempt decodes in a child, where a crash costs the child alone."""
     decode = images.decode_bounded if photo.attempts == 1 else images.decode_apart
-    with metrics.timed("decode_seconds"), storage.local(photo.original_key) as original:
+    seen = metrics.timed("decode_seconds")
+    with seen, storage.local(photo.original_key) as original, lost.told_from_bad_photos(photo):
         pixels = decode(original, images.DECODE_EDGE).pixels
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)

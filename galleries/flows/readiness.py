@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from galleries import storage
+from galleries.errors import is_full
 
 logger = logging.getLogger(__name__)
 
@@ -118,13 +119,27 @@ def _disk() -> str:
     return f"{free // 1_000_000} MB are free."
 
 
+_STORAGE = Check("storage", _storage, "Files cannot be written, read or deleted.")
 _CHECKS = (
     Check("database", _database, "The database does not answer."),
     Check("migrations", _migrations, "Unknown: the database does not answer."),
     Check("redis", _redis, "Redis does not answer."),
-    Check("storage", _storage, "Files cannot be written, read or deleted."),
+    _STORAGE,
     Check("disk", _disk, "The data folder cannot be looked at."),
 )
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether it is the machine's, of no one photo, and passes: a full disk, or a bucket that gives nothing at all.
+
+    One that takes and gives other bytes denies this photo alone, for ever perhaps.
+    """
+    if not isinstance(error, storage.Unavailable):
+        return is_full(error)
+    _STORAGE.start()
+    return not _STORAGE.answer(time.monotonic() + PATIENCE).ok
+
+
 _asking = threading.Lock()
 _answers: tuple[float, list[Answer]] = (float("-inf"), [])
 

@@ -9,11 +9,11 @@ import uuid
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from galleries.models import Album, EmbeddingBlock, Face, Photo, Selfie
-from galleries.models.photo import stack
+from galleries.models.photo import PhotoQuerySet, stack
 from galleries.models.selfie import CERTAIN
 from recognition.types import Vector
 
@@ -30,9 +30,9 @@ def begin(album: Album, engine: str) -> None:
     if not album.face_search or album.deleted_at:
         return
     if album.next_engine != engine:
-        album.photos.filter(state=Photo.State.READY, wanted_engine=album.next_engine).update(wanted_engine="")
+        album.photos.filter(state=Photo.State.READY, wanted_engine=album.next_engine).update_in_order(wanted_engine="")
         # What one engine gave up, another may get through.
-        album.photos.filter(state=Photo.State.READY).exclude(code="").update(code="", detail="")
+        album.photos.filter(state=Photo.State.READY).exclude(code="").update_in_order(code="", detail="")
     album.next_engine = "" if album.engine == engine else engine
     album.save(update_fields=["next_engine"])
     if album.next_engine:
@@ -47,13 +47,13 @@ def advance(album: Album) -> None:
         return
     lacking = waiting(album)
     if lacking.exists():
-        lacking.filter(state=Photo.State.READY, wanted_engine="").update(wanted_engine=album.next_engine)
+        lacking.filter(state=Photo.State.READY, wanted_engine="").update_in_order(wanted_engine=album.next_engine)
         ring(photo.work)
     else:
         _switch(album)
 
 
-def waiting(album: Album) -> QuerySet[Photo]:
+def waiting(album: Album) -> PhotoQuerySet:
     """The photos that have no vectors of the next engine yet. Those given up, which say why, hold up nothing."""
     blocks = EmbeddingBlock.objects.filter(photo=OuterRef("pk"), engine=album.next_engine)
     return album.photos.exclude(state__in=_HOPELESS).filter(~Exists(blocks), code="")
@@ -73,7 +73,8 @@ def _switch(album: Album) -> None:
     album.save(update_fields=["engine", "next_engine"])
     searches = list(Selfie.objects.filter(album=album, vectors__isnull=False).select_for_update().order_by("pk"))
     blocks = EmbeddingBlock.objects.filter(photo=OuterRef("pk"), engine=album.engine)
-    album.photos.exclude(state__in=_HOPELESS).update(face_count=Coalesce(Subquery(blocks.values("count")[:1]), 0))
+    count = Coalesce(Subquery(blocks.values("count")[:1]), 0)
+    album.photos.exclude(state__in=_HOPELESS).update_in_order(face_count=count)
     for watching in searches:
         _carry_over(watching, album.engine)
     ring(selfie.work)

@@ -368,7 +368,7 @@ def announce(album_id: uuid.UUID, engine: str) -> None:
     _, vectors, _ = stack(block[1:] for block in blocks)
     near = [selfie.pk for selfie in watching.only("pk", "vectors") if _near(selfie, vectors)]
     with transaction.atomic():
-        Selfie.objects.filter(pk__in=near).update(wanted=True)
+        Selfie.objects.filter(pk__in=near).update_in_order(wanted=True)
         fresh.filter(pk__in=[block[0] for block in blocks]).update(announced=True)
         if near:
             ring(work)

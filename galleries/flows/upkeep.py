@@ -84,11 +84,15 @@ def advance_albums() -> None:
 
 
 def erase_left() -> None:
-    for erasure in Erasure.objects.filter(created_at__lt=from_now(-LEFT_SECONDS)):
-        _carry_out(erasure.carry_out)
-    for arrival in Arrival.objects.filter(created_at__lt=from_now(-ARRIVAL_SECONDS)):
-        _carry_out(arrival.erase)
+    """In no order, so that those which fail for minutes, at a bucket that is away, hold up no others for ever."""
     storage.sweep_incoming(INCOMING_SECONDS)
+    deadline = time.monotonic() + DELETING_SECONDS
+    erasures = Erasure.objects.filter(created_at__lt=from_now(-LEFT_SECONDS)).order_by("?")
+    arrivals = Arrival.objects.filter(created_at__lt=from_now(-ARRIVAL_SECONDS)).order_by("?")
+    for duty in (*(each.carry_out for each in erasures), *(each.erase for each in arrivals)):
+        if time.monotonic() > deadline:
+            return
+        _carry_out(duty)
 
 
 def erase_scratch() -> None:
@@ -105,6 +109,8 @@ def end_selfies() -> None:
 def end_albums() -> None:
     deadline = time.monotonic() + DELETING_SECONDS
     for left in Album.objects.overdue().order_by("deleted_at"):
+        if time.monotonic() > deadline:
+            return
         album.delete_for_good(left, patience=deadline - time.monotonic())
 
 

@@ -197,8 +197,13 @@ def _add(photo: Photo, faults: list[Fault], report: Report) -> None:
 
 
 def has_sound_original(photo: Photo) -> bool:
-    """By all of its bytes, however quick the rest is."""
-    return bool(photo.original_key) and fault_of(files_of(photo)[0], quick=False) is None
+    return bool(photo.original_key) and original_fault(photo) is None
+
+
+def original_fault(photo: Photo) -> Fault | None:
+    """By all of its bytes, however quick the rest is. None also where there is to be no original."""
+    originals = [file for file in files_of(photo) if file.name == "original"]
+    return next((fault for file in originals if (fault := fault_of(file, quick=False))), None)
 
 
 def check_logos(albums: QuerySet[Album], report: Report, *, quick: bool) -> None:

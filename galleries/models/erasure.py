@@ -72,6 +72,13 @@ class Arrival(models.Model):
         """In the transaction that makes the row. False: it took so long that the file has been erased."""
         return bool(cls.objects.filter(key=key).delete()[0])
 
+    @classmethod
+    def give_up(cls, key: str) -> None:
+        """No row will come. Whatever became of the arrival: its file may have been stored after it was erased."""
+        with transaction.atomic():
+            cls.strike_off(key)
+            Erasure.order([key])
+
     @transaction.atomic
     def erase(self) -> None:
         """Unless its row has come meanwhile. Locked, so that none comes while the file is deleted."""

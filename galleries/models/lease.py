@@ -7,7 +7,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q, Subquery, Value
 from django.db.models.functions import Now
 
@@ -31,8 +31,20 @@ def is_free() -> Q:
 
 
 class LeaseQuerySet(models.QuerySet[_Row]):
+    @transaction.atomic
+    def update_in_order(self, **changes: Any) -> int:
+        """For many rows: everybody locks them by primary key, while an UPDATE has an order of its own, and two that
+        lock the same rows in two orders may wait for each other.
+        """
+        list(self.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
+        return self.update(**changes)
+
     def claim_first(self, candidates: models.QuerySet[_Row], seconds: float, **changes: Any) -> _Row | None:
-        """Take the first of `candidates` by one conditional UPDATE, or None when there is none left to take."""
+        """Take the first of `candidates` by one conditional UPDATE, or None when there is none left to take.
+
+        This QuerySet says what a row must be like to be taken. PostgreSQL asks that again of a row it had to wait for,
+        and not whether it still is among the candidates.
+        """
         for _ in range(_RACES):
             fence = uuid.uuid4()
             taken = self.filter(is_free(), pk=Subquery(candidates.values("pk")[:1])).update(
@@ -40,7 +52,7 @@ class LeaseQuerySet(models.QuerySet[_Row]):
             )
             if taken:
                 # None: deleted between the two statements.
-                row = self.filter(fence=fence).first()
+                row = self.model._default_manager.filter(fence=fence).first()
                 logs.note(**{str(self.model._meta.model_name): row.pk} if row else {})
                 return row
             if not candidates.exists():

@@ -69,7 +69,8 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
         album = waiting.order_by(F("served_at").asc(nulls_first=True), "pk")
         candidates = self.due().filter(album=Subquery(album.values("pk")[:1])).order_by("received_at", "pk")
         ready = When(state=Photo.State.READY, then=Value(Photo.State.READY))
-        photo = self.claim_first(candidates, LEASE_SECONDS, state=Case(ready, default=Value(Photo.State.PROCESSING)))
+        state = Case(ready, default=Value(Photo.State.PROCESSING))
+        photo = self.filter(_WANTS_WORK).claim_first(candidates, LEASE_SECONDS, state=state)
         if photo:
             Album.objects.filter(pk=photo.album_id).update(served_at=Now())
         return photo

@@ -44,7 +44,7 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         waits_for_nothing = Case(When(state=Selfie.State.DONE, then=1), default=0)
         turn = F("album__searched_at").asc(nulls_first=True)
         candidates = self.due().order_by(waits_for_nothing, turn, "created_at", "pk")
-        selfie = self.claim_first(candidates, LEASE_SECONDS)
+        selfie = self.filter(_WANTS_WORK).claim_first(candidates, LEASE_SECONDS)
         if selfie:
             Album.objects.filter(pk=selfie.album_id).update(searched_at=Now())
         return selfie

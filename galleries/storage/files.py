@@ -63,12 +63,18 @@ class Files:
         yield path(key)
 
     def delete(self, keys: Iterable[str]) -> None:
-        paths = [path(key) for key in keys]
+        """One that cannot be removed keeps no other; the last such error is raised at the end."""
+        paths, failed = [path(key) for key in keys], None
         for each in paths:
-            each.unlink(missing_ok=True)
+            try:
+                each.unlink(missing_ok=True)
+            except OSError as error:
+                failed = error
         with _folders(fcntl.LOCK_EX):
             for folder in {each.parent for each in paths}:
                 _remove_emptied(folder)
+        if failed:
+            raise failed
 
     def older_than(self, folder: str, seconds: float) -> list[str]:
         oldest = time.time() - seconds

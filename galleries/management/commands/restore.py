@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from galleries.management import backups
 from galleries.management.backups import COPY, DATABASE, MEDIA, SECRET_KEY, Entry, Manifest
-from galleries.models import Selfie
+from galleries.models import Album, EmbeddingBlock, Face, Photo, Selfie
 
 from .backup import only_one_at, progress_of
 
@@ -39,9 +39,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--end-searches", action="store_true", help="end all searches of guests: some may have withdrawn since"
         )
+        parser.add_argument(
+            "--incomplete", action="store_true", help="do so though files are missing or damaged; verify names them"
+        )
 
     def handle(
-        self, *args: Any, folder: Path, into: Path | None, replace: bool, end_searches: bool, **options: Any
+        self,
+        *args: Any,
+        folder: Path,
+        into: Path | None,
+        replace: bool,
+        end_searches: bool,
+        incomplete: bool,
+        **options: Any,
     ) -> None:
         os.umask(0o077)
         folder, data = folder.expanduser().resolve(), (into or settings.PIXORA_DATA_DIR).expanduser().resolve()
@@ -55,7 +65,7 @@ class Command(BaseCommand):
         made = data.with_name(f"{data.name}.restoring")
         made.mkdir(mode=0o700, parents=True, exist_ok=True)
         with only_one_at(folder / backups.LOCK):
-            fetch(folder, manifest, made)
+            fetch(folder, manifest, made, incomplete=incomplete)
         kept, ended = self._prepare(made, data, end_searches=end_searches)
         put_in_place(made, data)
         self.stdout.write(f"{data} is as it was at {manifest.made_at[:19]} UTC. Everybody signs in anew.")
@@ -66,12 +76,14 @@ class Command(BaseCommand):
             self.stdout.write("Who withdrew since on a site that is lost is among the former; --end-searches ends all.")
 
     def _prepare(self, made: Path, data: Path, *, end_searches: bool) -> tuple[int, int]:
-        """Bring the database up to date, and end the searches whose guests have withdrawn since, as far as is known."""
+        """Bring the database up to date, and erase what guests and owners have withdrawn since, as far as is known."""
         with backups.opened(made / DATABASE):
             refuse_damaged()
             call_command("migrate", database=COPY, interactive=False, verbosity=0)
             searches = Selfie.objects.using(COPY).exclude(state=Selfie.State.EXPIRED)
-            open_now = set() if end_searches else open_searches(present_database(data))
+            present = present_database(data)
+            forget_faces_of(unsearched_albums(present))
+            open_now = set() if end_searches else open_searches(present)
             ended = searches.exclude(pk__in=open_now) if open_now is not None else searches.none()
             gone = ended.count()
             ended.delete()
@@ -93,7 +105,7 @@ def is_used(data: Path) -> bool:
     return (data / DATABASE).exists() or (data / MEDIA).exists()
 
 
-def fetch(folder: Path, manifest: Manifest, made: Path) -> None:
+def fetch(folder: Path, manifest: Manifest, made: Path, *, incomplete: bool) -> None:
     """Copy all files, or say which are not as the manifest has them. What an earlier try has copied stays."""
     paths = {path: made / (DATABASE if path == manifest.database else path) for path in manifest.files}
     wanted = set(paths.values())
@@ -108,10 +120,11 @@ def fetch(folder: Path, manifest: Manifest, made: Path) -> None:
         for path, right in zip(paths, pool.map(partial(_fetch, folder, manifest), paths.items()), strict=True):
             wrong += [] if right else [path]
             tick(1)
-    if wrong:
+    if wrong and (manifest.database in wrong or not incomplete):
         shown = "\n    ".join(wrong[:50])
         raise CommandError(
-            f"{len(wrong)} files of the backup are missing or damaged; nothing was changed:\n    {shown}"
+            f"{len(wrong)} files of the backup are missing or damaged; nothing was changed:\n    {shown}\n"
+            "With --incomplete the site is restored all the same, if the database is sound; then: manage.py verify"
         )
 
 
@@ -148,12 +161,29 @@ def present_database(data: Path) -> Path:
 
 def open_searches(database: Path) -> set[UUID] | None:
     """The searches that the present site still knows; None where it is not there or cannot be read."""
+    return _ids(database, "SELECT id FROM galleries_selfie WHERE state <> 'expired'")
+
+
+def unsearched_albums(database: Path) -> set[UUID]:
+    """Those of the present site that have no face search, or no longer."""
+    return _ids(database, "SELECT id FROM galleries_album WHERE NOT face_search") or set()
+
+
+def _ids(database: Path, query: str) -> set[UUID] | None:
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as present:
-            rows = present.execute("SELECT id FROM galleries_selfie WHERE state <> 'expired'")
-            return {UUID(row[0]) for row in rows}
+            return {UUID(row[0]) for row in present.execute(query)}
     except sqlite3.Error:
         return None
+
+
+def forget_faces_of(albums: set[UUID]) -> None:
+    """Who switched face search off had every vector deleted; switching it on again finds the faces anew."""
+    for album in Album.objects.using(COPY).filter(pk__in=albums, face_search=True):
+        Face.objects.using(COPY).filter(photo__album=album).delete()
+        EmbeddingBlock.objects.using(COPY).filter(album=album).delete()
+        Photo.objects.using(COPY).filter(album=album).update(wanted_engine="", face_count=0)
+        Album.objects.using(COPY).filter(pk=album.pk).update(face_search=False, engine="", next_engine="")
 
 
 def put_in_place(made: Path, data: Path) -> None:

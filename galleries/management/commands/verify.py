@@ -67,10 +67,10 @@ class Command(BaseCommand):
             report = examined(album, quick=quick)
         except (OSError, DatabaseError) as error:
             raise CommandError(f"This could not be checked: {error}", returncode=2) from error
-        mended: list[Finding] = []
+        mended: set[Finding] = set()
         if repair:
             refuse_an_absent_storage(report)
-            mended = [finding for finding in report.findings if mend.mend(finding)]
+            mended = {finding for finding in report.findings if mend.mend(finding)}
         self._say(report, mended, repair=repair, seconds=time.monotonic() - begun)
         if json:
             write(json, report, mended)
@@ -78,7 +78,7 @@ class Command(BaseCommand):
         if report.unchecked or left:
             raise SystemExit(2 if report.unchecked else 1)
 
-    def _say(self, report: Report, mended: list[Finding], *, repair: bool, seconds: float) -> None:
+    def _say(self, report: Report, mended: set[Finding], *, repair: bool, seconds: float) -> None:
         by_kind: dict[Kind, list[Finding]] = defaultdict(list)
         for finding in report.findings:
             by_kind[finding.kind].append(finding)
@@ -127,7 +127,7 @@ def refuse_an_absent_storage(report: Report) -> None:
         raise CommandError("Every original is missing: is the storage there? Nothing was changed.", returncode=2)
 
 
-def write(out: Path, report: Report, mended: list[Finding]) -> None:
+def write(out: Path, report: Report, mended: set[Finding]) -> None:
     document = {
         "checked": {"photos": report.photos, "files": report.files, "bytes": report.bytes},
         "findings": [asdict(finding) | {"mended": finding in mended} for finding in report.findings],
