@@ -1,4 +1,4 @@
-"""The procedure of README for PostgreSQL: dump the database, then copy the files, by the tools that it names."""
+"""The procedure of OPERATING.md for PostgreSQL: dump the database, then copy the files, by the tools that it names."""
 
 import json
 import shutil
