@@ -69,7 +69,8 @@ def send_archive(request: HttpRequest, layout: archives.Layout, filename: str) -
         return _unsatisfiable(layout)
     start, stop = span or (0, layout.length)
     metrics.count("zip_bytes", stop - start)
-    body = iter(()) if request.method == "HEAD" else _one_of_few(archives.stream(layout, start, stop, _open_span))
+    chunks = _counting_breaks(archives.stream(layout, start, stop, _open_span))
+    body = iter(()) if request.method == "HEAD" else _one_of_few(chunks)
     response = StreamingHttpResponse(body, status=206 if span else 200, content_type="application/zip")
     response["Content-Length"] = str(stop - start)
     response["Accept-Ranges"] = "bytes"
@@ -154,6 +155,14 @@ def _open_span(span: archives.Span) -> Iterable[bytes]:
     if span.length <= storage.CHUNK_BYTES:
         return (storage.read_range(span.key, span.offset, span.length),)
     return storage.open_range(span.key, span.offset, span.length)
+
+
+def _counting_breaks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except archives.BrokenSource:
+        metrics.count("broken_zips")
+        raise
 
 
 class _OneOfFew:

@@ -47,6 +47,7 @@ MEASURES = {
     "searches": Measure("Searches that ended: done, or the reason.", ("outcome",)),
     "zips": Measure("Zips asked for.", ("size",)),
     "zip_bytes": Measure("Bytes of zips begun to be sent."),
+    "broken_zips": Measure("Zips that broke off because a stored file failed, was short or altered."),
     "quarantines": Measure("Photos given up.", ("reason",)),
     "storage_errors": Measure("Requests and tasks that a failing disk or bucket held up."),
     "database_errors": Measure("Requests and tasks that the database failed: locked, full, slow or gone.", ("kind",)),

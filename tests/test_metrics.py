@@ -20,7 +20,8 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
-from galleries import metrics
+from galleries import metrics, storage
+from galleries.archives import BrokenSource
 from galleries.flows import doorbell, gauges
 from galleries.flows import photo as photo_flow
 from galleries.models import Album, Link, Photo, User
@@ -226,3 +227,14 @@ def test_a_full_disk_is_counted_whether_a_program_or_a_page_is_told(
     assert page.status_code == 507
     seen = read()
     assert (seen["pixora_storage_errors_total{}"], seen["pixora_server_errors_total{507}"]) == (2, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_zip_that_breaks_off_is_counted(redis_here: str, album: Album, owner_api: APIClient) -> None:
+    photo = ready_photo(album)
+    url = owner_api.post(f"/api/v1/albums/{album.pk}/archives/", {}, format="json").json()["url"]
+    storage.delete([photo.original_key])
+    answer: Any = owner_api.get(url)
+    with pytest.raises(BrokenSource):
+        b"".join(answer.streaming_content)
+    assert read()["pixora_broken_zips_total{}"] == 1
