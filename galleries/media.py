@@ -6,6 +6,7 @@ Everything is sealed: its own content type, never sniffed, never run as a page, 
 import logging
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -172,6 +173,10 @@ class _OneOfFew:
         self._chunks = chunks
         self._held = True
 
+    def begin(self) -> None:
+        """Make the first chunk: as long as nothing has been sent, it can be said that something is wrong."""
+        self._chunks = chain([next(self._chunks, b"")], self._chunks)
+
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
 
@@ -184,5 +189,17 @@ class _OneOfFew:
 def _one_of_few(chunks: Iterator[bytes]) -> _OneOfFew:
     if not _streams.acquire(blocking=False):
         raise Refusal("busy", "Many zips are being sent right now. Try again in a moment.", status=503)
+    stream = _OneOfFew(chunks)
+    try:
+        stream.begin()
+    except archives.BrokenSource as error:
+        stream.close()
+        logger.warning("A zip cannot be begun: %s", error)
+        raise Refusal(
+            "zip_unreadable", "A photo of this zip cannot be read right now. Try again in a moment.", status=503
+        ) from error
+    except BaseException:
+        stream.close()
+        raise
     give_back_connection()
-    return _OneOfFew(chunks)
+    return stream

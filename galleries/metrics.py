@@ -103,7 +103,8 @@ def _send() -> None:
             for field, amount in sending.items():
                 pipeline.hincrbyfloat(_KEY, field, amount)
             pipeline.execute()
-    except (redis.RedisError, OSError):
+    except (redis.RedisError, OSError, ValueError):
+        # The last is redis-py's own: from within a connection that was closed under it.
         _rest_until = time.monotonic() + _REST_SECONDS
         with _changing:
             _unsent.update(sending)

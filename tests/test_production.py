@@ -237,7 +237,8 @@ def test_a_file_that_is_gone_is_the_same_404_and_breaks_the_zip(production: Prod
     made = zip_of(shared)
     try:
         # Before the first bytes are out it can still be said; later the connection breaks.
-        assert requests.get(made["url"], headers=shared.guest.key).status_code >= 500
+        broken_at_once = requests.get(made["url"], headers=shared.guest.key)
+        assert (broken_at_once.status_code, broken_at_once.json()["code"]) == (503, "zip_unreadable")
     except requests.exceptions.ChunkedEncodingError as broken:
         assert "IncompleteRead" in str(broken)  # noqa: PT017 (one of two ways)
 

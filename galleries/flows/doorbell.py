@@ -31,7 +31,8 @@ def _send(task: Task[..., None]) -> None:
             # A connection of its own: one kept in a pool would be found dead after Redis came back.
             with task.app.connection_for_write() as connection:
                 task.apply_async(connection=connection, retry=False)  # type: ignore[call-arg]
-    except (redis.RedisError, OperationalError, OSError) as error:
+    except (redis.RedisError, OperationalError, OSError, ValueError) as error:
+        # The last is redis-py's own: from within a connection that was closed under it.
         metrics.count("lost_rings", queue=queue)
         logger.warning("Ring for queue %s lost (%s); the sweeper will ring again.", queue, type(error).__name__)
 

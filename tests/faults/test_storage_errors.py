@@ -34,7 +34,10 @@ def fetched(uploader: Uploader, address: str) -> tuple[bytes, bool]:
     content = bytearray()
     try:
         with uploader.photographer.session.get(address, stream=True, timeout=60) as answer:
-            assert answer.status_code == 200, answer.text
+            # Before the first bytes are out it can be said.
+            if answer.status_code != 200:
+                assert (answer.status_code, answer.json()["code"]) == (503, "zip_unreadable")
+                return b"", False
             for chunk in answer.iter_content(65536):
                 content += chunk
             return bytes(content), len(content) == int(answer.headers["Content-Length"])

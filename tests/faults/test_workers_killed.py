@@ -1,7 +1,6 @@
 """Workers are killed, nobody else does anything, and all photos are done."""
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -42,12 +41,17 @@ def the_sweeper(machine: Machine, chance: random.Random) -> list[int]:
 TURNS = [one_of_the_pool] * 7 + [the_parent, the_whole_program, the_sweeper]
 
 
-def kill_in_turn(machine: Machine, count: int, seed: int, patience: float) -> list[float]:
-    """Kills `count` times, each time after a few photos more were taken up; returns the moments."""
+def kill_in_turn(
+    machine: Machine, uploader: Uploader, files: dict[str, bytes], count: int, seed: int, patience: float
+) -> list[float]:
+    """Kills `count` times, each time after some of the files were sent and a few taken up; returns the moments."""
     chance, moments = random.Random(seed), [0.0]
     turns = [turn for _ in range(count // len(TURNS) + 1) for turn in chance.sample(TURNS, len(TURNS))]
-    for victims in turns[:count]:
-        wait_for(partial(goes_on_since, machine, moments[-1], chance.randint(2, 6)), "work", patience)
+    names = list(files)
+    for number, victims in enumerate(turns[:count]):
+        share = {name: files[name] for name in names[number::count]}
+        uploader.send_all(share, at_once=len(share))
+        wait_for(partial(goes_on_since, machine, moments[-1], chance.randint(1, len(share))), "work", patience)
         time.sleep(chance.uniform(0, 0.2))
         pids = wait_for(partial(victims, machine, chance), "the program", 30)
         moments.append(time.time())
@@ -67,10 +71,7 @@ def test_killed_workers_lose_nothing_and_double_nothing(
     """kill -9 of random workers."""
     write_down_claims(machine.database)
     uploader = Uploader(machine)
-    sending = threading.Thread(target=uploader.send_all, args=(photos(seed, size.photos),))
-    sending.start()
-    moments = kill_in_turn(machine, size.kills, seed, _AGAIN_SECONDS * size.slack)
-    sending.join()
+    moments = kill_in_turn(machine, uploader, photos(seed, size.photos), size.kills, seed, _AGAIN_SECONDS * size.slack)
     row.figure("kills", len(moments))
     uploader.wait_until_settled(machine, size.photos)
     cut = interruptions(machine.database, moments)
