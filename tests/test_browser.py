@@ -6,7 +6,7 @@ Saves pictures of the pages it passes to var/screenshots/journey/; `make screens
 import re
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +186,13 @@ def open_one_large(page: Page) -> None:
     viewer = page.locator(".pswp")
     expect(viewer).to_contain_text(f"1 / {WITH_FACE}")
     show(page, "photo")
-    page.keyboard.press("ArrowRight")
+    expect(viewer).to_have_class(re.compile("pswp--ui-visible"))
+    for _ in range(5):
+        # A key pressed while the photo still grows to its place is lost, as a finger's would be.
+        page.keyboard.press("ArrowRight")
+        with suppress(AssertionError):
+            expect(viewer).to_contain_text(f"2 / {WITH_FACE}", timeout=2000)
+            break
     expect(viewer).to_contain_text(f"2 / {WITH_FACE}")
     with page.expect_download() as download:
         viewer.get_by_role("link", name="Download").click()
