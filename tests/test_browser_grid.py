@@ -1,5 +1,6 @@
 """A grid of thousands of photos in a real browser: it stays small and still, and knows where one was."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -149,7 +150,9 @@ def test_nothing_keeps_a_photographer_out(site: Site, page: Page, album: str, sc
         found[path] = serious(page)
     page.goto(f"{site.url}/{here}/links/new/")
     page.get_by_role("button", name="Make the link").click()
+    page.wait_for_url(re.compile("/links/[0-9a-f-]{36}/$"))
     found["link"] = serious(page)
     page.get_by_role("link", name="Poster").click()
+    page.wait_for_url("**/poster/")
     found["poster"] = serious(page)
     assert {name: broken for name, broken in found.items() if broken} == {}

@@ -206,7 +206,7 @@ def test_the_viewer_has_an_address_turns_and_hears_the_guest(site: Site, event: 
         page.locator("#sure a").nth(1).click()
         expect(viewer).to_contain_text(f"2 / {PHOTOS}")
         expect(viewer).to_be_focused()
-        assert "/photos/" in page.url
+        expect(page).to_have_url(re.compile("/photos/"))
         second = page.url
         page.keyboard.press("ArrowLeft")
         expect(page).not_to_have_url(second)
