@@ -24,7 +24,7 @@ class Refusal(Exception):
         self.code = code
         self._english = detail
         self.status = status or self.status
-        self.retry_after = retry_after
+        self.retry_after = retry_after or RETRY_SECONDS.get(self.status)
 
     @property
     def detail(self) -> str:

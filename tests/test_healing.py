@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from galleries import storage
 from galleries.flows import album as album_flow
-from galleries.flows import lost, mend, verify
+from galleries.flows import lost, mend, soundness, verify
 from galleries.flows import photo as photo_flow
 from galleries.flows.verify import Finding, Kind, Report
 from galleries.models import Album, Erasure, Face, Photo
@@ -67,7 +67,7 @@ def test_what_cannot_be_read_when_the_repair_comes_to_it_is_not_called_lost(
     storage.delete([photo.original_key])
     [missing] = findings()
     storage.path(photo.original_key).mkdir(parents=True)
-    monkeypatch.setattr(verify.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(soundness.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(storage, "size", lambda key: photo.size)
     assert not mend.mend(missing)
     photo.refresh_from_db()
@@ -90,14 +90,14 @@ def test_a_photo_healed_between_two_repairs_is_not_asked_for_again(album: Album)
 def test_an_album_deleted_during_a_repair_is_no_trouble(
     album: Album, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo, really = ready_photo(album, DATA), verify.has_sound_original
+    photo, really = ready_photo(album, DATA), soundness.has_sound_original
 
     def delete_meanwhile(found: Photo) -> bool:
         sound = really(found)
         album_flow.delete_for_good(album)
         return sound
 
-    monkeypatch.setattr(verify, "has_sound_original", delete_meanwhile)
+    monkeypatch.setattr(soundness, "has_sound_original", delete_meanwhile)
     assert not mend.mend(Finding(kind, photo.thumb_key, str(photo.pk)))
 
 

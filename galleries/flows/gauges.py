@@ -20,7 +20,7 @@ def gauges() -> Iterator[Gauge]:
 
 def _waiting() -> Iterator[Gauge]:
     arriving = Q(state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
-    asking = Q(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
+    asking = Q(state__in=Selfie.WAITING)
     due = {
         "ingest": Photo.objects.due().aggregate(rows=Count("pk"), oldest=Min("received_at", filter=arriving)),
         "selfie": Selfie.objects.due().aggregate(rows=Count("pk"), oldest=Min("created_at", filter=asking)),

@@ -30,7 +30,7 @@ def live(album: Album) -> Live:
     if not album.face_search:
         return Live(arrived)
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    waiting = Q(state__in=[Selfie.State.QUEUED, Selfie.State.WORKING])
+    waiting = Q(state__in=Selfie.WAITING)
     searches = album.selfies.aggregate(
         all=Count("pk"), today=Count("pk", filter=Q(created_at__gte=midnight)), waiting=Count("pk", filter=waiting)
     )

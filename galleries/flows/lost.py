@@ -3,7 +3,6 @@
 The row stays with its faces and what guests said of it, so that nothing is to be done twice.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,8 @@ from django.utils.translation import gettext_noop
 
 from galleries import images, metrics, storage
 from galleries.models import Album, EmbeddingBlock, Erasure, Photo
+
+from .soundness import altered, original_of
 
 LOST, ALTERED = "original_lost", "original_altered"
 WORDS = {
@@ -47,19 +48,9 @@ def told_from_bad_photos(photo: Photo) -> Iterator[None]:
     try:
         yield
     except images.ImageRejected:
-        if _sha256(photo) != photo.sha256:
+        if altered(original_of(photo)):
             raise Altered from None
         raise
-
-
-def _sha256(photo: Photo) -> str:
-    """Of what is stored; "" where it has another length."""
-    if storage.size(photo.original_key) != photo.size:
-        return ""
-    sha256 = hashlib.sha256()
-    for chunk in storage.open_range(photo.original_key, 0, photo.size):
-        sha256.update(chunk)
-    return sha256.hexdigest()
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ from django.db import transaction
 from galleries import storage
 from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Face, Photo, Selfie
 
-from . import lost, photo, verify
+from . import lost, photo, soundness, verify
 from .doorbell import ring
 from .upkeep import INCOMING_SECONDS, erase_scratch
 from .verify import Finding, Kind
@@ -43,7 +43,7 @@ def lost_and_found() -> Path:
 def _take_up(finding: Finding) -> bool:
     """Renditions are made again by a worker, from an original that is read whole before."""
     found = Photo.objects.filter(pk=finding.row).first()
-    if found is None or not verify.has_sound_original(found):
+    if found is None or not soundness.has_sound_original(found):
         return False
     if found.state not in (Photo.State.READY, Photo.State.QUARANTINED):
         return True
@@ -57,7 +57,7 @@ def _ask_for_it(finding: Finding) -> bool:
     Read once more: hours may have passed, in which a disk came back or the owner sent it.
     """
     found = Photo.objects.filter(pk=finding.row).first()
-    fault = verify.original_fault(found) if found else None
+    fault = soundness.original_fault(found) if found else None
     if found and fault and fault.what in _CODES:
         lost.mark(found, _CODES[fault.what])
     return not Photo.objects.filter(pk=finding.row, original_key=finding.key).exists()

@@ -113,10 +113,10 @@ def _storage() -> str:
 
 
 def _disk() -> str:
-    free, wanted = storage.free_bytes(), settings.PIXORA_MIN_FREE_BYTES
-    if free < wanted:
-        raise NotReady(f"{free // 1_000_000} MB are free, fewer than the {wanted // 1_000_000} MB wanted.")
-    return f"{free // 1_000_000} MB are free."
+    free = f"{storage.free_bytes() // 1_000_000} MB are free"
+    if not storage.has_room():
+        raise NotReady(f"{free}, fewer than the {settings.PIXORA_MIN_FREE_BYTES // 1_000_000} MB wanted.")
+    return f"{free}."
 
 
 _STORAGE = Check("storage", _storage, "Files cannot be written, read or deleted.")

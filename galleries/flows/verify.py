@@ -5,7 +5,6 @@ row once more after it, and only a fault of a row that stood still is told: what
 arrival or its erasure before or with it (models/erasure.py).
 """
 
-import hashlib
 import re
 import time
 import zlib
@@ -24,13 +23,13 @@ from galleries import storage
 from galleries.models import Album, Arrival, Erasure, Photo, Selfie
 from galleries.models.lease import from_now
 
-from . import lost
+from . import lost, soundness
+from .soundness import Fault, fault_of, files_of
 from .upkeep import ARRIVAL_SECONDS, INCOMING_SECONDS, LEFT_SECONDS, SCRATCH_SECONDS
 
 # Reading waits for the disk or the network, and hashing lets other threads run.
 _THREADS = 4
 _BATCH = 200
-_READS = 3
 _LOOKS = 5
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _Row = TypeVar("_Row", bound=Model)
@@ -82,69 +81,6 @@ class Report:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """A file as its photo's row has it; `sha256` is "" where no row knows it."""
-
-    name: str
-    key: str
-    size: int
-    crc32: int
-    sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """`what` is missing, altered or unreadable."""
-
-    file: Expected
-    what: str
-    detail: str = ""
-
-
-def files_of(photo: Photo) -> list[Expected]:
-    """Renditions are promised by a photo that is ready, and by no other."""
-    expected = []
-    if photo.original_key:
-        expected.append(Expected("original", photo.original_key, photo.size, photo.crc32, photo.sha256))
-    if photo.state == Photo.State.READY:
-        expected.append(Expected("preview", photo.preview_key, photo.preview_size, photo.preview_crc32))
-        expected.append(Expected("thumb", photo.thumb_key, photo.thumb_size, photo.thumb_crc32))
-    return expected
-
-
-def fault_of(file: Expected, *, quick: bool) -> Fault | None:
-    """Read the file, three times where the storage fails; `quick` asks for its size alone."""
-    for attempt in range(1, _READS + 1):
-        try:
-            return _altered(file, quick=quick)
-        except FileNotFoundError:
-            return Fault(file, "missing")
-        except storage.ShortRead:
-            return Fault(file, "altered", "it is shorter")
-        except Exception as error:  # noqa: BLE001 -- each storage fails in its own way; here all mean "not read"
-            if attempt == _READS:
-                return Fault(file, "unreadable", f"{type(error).__name__}: {error}")
-            time.sleep(attempt)
-    raise AssertionError
-
-
-def _altered(file: Expected, *, quick: bool) -> Fault | None:
-    size = storage.size(file.key)
-    if size != file.size:
-        return Fault(file, "altered", f"{size} bytes instead of {file.size}")
-    if quick:
-        return None
-    sha256, crc32 = hashlib.sha256(), 0
-    for chunk in storage.open_range(file.key, 0, size):
-        crc32 = zlib.crc32(chunk, crc32)
-        if file.sha256:
-            sha256.update(chunk)
-    if crc32 != file.crc32 or (file.sha256 and sha256.hexdigest() != file.sha256):
-        return Fault(file, "altered", "other bytes of the same length")
-    return None
-
-
 def check_photos(photos: QuerySet[Photo], report: Report, *, quick: bool, tick: Callable[[int], None]) -> None:
     """Every row of the photos against its files."""
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -192,18 +128,8 @@ def _add(photo: Photo, faults: list[Fault], report: Report) -> None:
         elif fault.file.name == "original" or (is_idle(photo) and photo.fence is None):
             kind = Kind(f"{fault.file.name}_{fault.what}")
             report.findings.append(Finding(kind, fault.file.key, str(photo.pk), fault.detail))
-    if photo.code in lost.WORDS and has_sound_original(photo):
+    if photo.code in lost.WORDS and soundness.has_sound_original(photo):
         report.findings.append(Finding(Kind.ORIGINAL_FOUND, photo.original_key, str(photo.pk)))
-
-
-def has_sound_original(photo: Photo) -> bool:
-    return bool(photo.original_key) and original_fault(photo) is None
-
-
-def original_fault(photo: Photo) -> Fault | None:
-    """By all of its bytes, however quick the rest is. None also where there is to be no original."""
-    originals = [file for file in files_of(photo) if file.name == "original"]
-    return next((fault for file in originals if (fault := fault_of(file, quick=False))), None)
 
 
 def check_logos(albums: QuerySet[Album], report: Report, *, quick: bool) -> None:
@@ -269,15 +195,12 @@ def strangers(found: list[storage.Stored]) -> list[storage.Stored]:
 def _owned(keys: set[str]) -> set[str]:
     photos = Photo.objects.filter(pk__in=_ids(_PHOTO, keys)).only("pk", "album", "original_key")
     albums = Album.objects.filter(pk__in=_ids(_LOGO, keys)).exclude(logo_key="")
-    running = Selfie.objects.filter(pk__in=_ids(_SELFIE, keys), state__in=_SEARCHING).only("pk")
+    running = Selfie.objects.filter(pk__in=_ids(_SELFIE, keys), state__in=Selfie.WAITING).only("pk")
     return (
         {key for photo in photos for key in photo.stored_keys()}
         | set(albums.values_list("logo_key", flat=True))
         | {selfie.scratch_key for selfie in running}
     )
-
-
-_SEARCHING = [Selfie.State.QUEUED, Selfie.State.WORKING]
 
 
 def _ids(pattern: re.Pattern[str], keys: Iterable[str]) -> set[UUID]:
@@ -293,8 +216,8 @@ def _ids(pattern: re.Pattern[str], keys: Iterable[str]) -> set[UUID]:
 
 def check_searches(searches: QuerySet[Selfie], report: Report) -> None:
     """A search that waits has its picture."""
-    for selfie in searches.filter(state__in=_SEARCHING, vectors=None).only("pk").iterator():
-        if not storage.exists(selfie.scratch_key) and searches.filter(pk=selfie.pk, state__in=_SEARCHING).exists():
+    for selfie in searches.filter(state__in=Selfie.WAITING, vectors=None).only("pk").iterator():
+        if not storage.exists(selfie.scratch_key) and searches.filter(pk=selfie.pk, state__in=Selfie.WAITING).exists():
             report.findings.append(Finding(Kind.SCRATCH_MISSING, selfie.scratch_key, str(selfie.pk)))
 
 
@@ -305,7 +228,7 @@ def check_left(report: Report) -> None:
     for arrival in Arrival.objects.filter(created_at__lt=from_now(-ARRIVAL_SECONDS - 4 * LEFT_SECONDS)):
         report.findings.append(Finding(Kind.ARRIVAL_LEFT, arrival.key, str(arrival.pk)))
     if forgotten := storage.forgotten_incoming(INCOMING_SECONDS + 4 * LEFT_SECONDS):
-        report.findings.append(Finding(Kind.TEMPORARY_LEFT, detail=f"{forgotten} files"))
+        report.findings.append(Finding(Kind.TEMPORARY_LEFT, detail=f"{len(forgotten)} files"))
 
 
 def batches(rows: QuerySet[_Row], size: int = _BATCH) -> Iterator[list[_Row]]:

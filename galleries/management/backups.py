@@ -23,7 +23,8 @@ from django.utils import timezone
 
 from galleries import storage
 from galleries.flows import lost
-from galleries.flows.verify import Expected, batches, files_of
+from galleries.flows.soundness import Expected, files_of
+from galleries.flows.verify import batches
 from galleries.models import Album, Arrival, Erasure, Photo, Selfie
 
 MANIFEST, SECRET_KEY, MEDIA, DATABASE = "manifest.json", "secret_key", "media", "pixora.sqlite3"
@@ -122,9 +123,8 @@ class Backup:
         """Sessions are secrets and short-lived; a guest's picture is never copied, so their waiting search ends."""
         for rows in (Session, Erasure, Arrival):
             rows.objects.using(COPY).all().delete()
-        searching = [Selfie.State.QUEUED, Selfie.State.WORKING]
         ended = {"state": Selfie.State.FAILED, "code": "search_failed", "fence": None, "lease_until": None}
-        Selfie.objects.using(COPY).filter(state__in=searching, vectors=None).update(**ended)
+        Selfie.objects.using(COPY).waiting().filter(vectors=None).update(**ended)
 
     def copy_photos(self, tick: Callable[[int], None]) -> None:
         with ThreadPoolExecutor(_THREADS) as pool:

@@ -91,6 +91,8 @@ class Selfie(Leased):
         FAILED = "failed", _("failed")
         EXPIRED = "expired", _("expired")
 
+    WAITING = (State.QUEUED, State.WORKING)
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="selfies")
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="selfies")

@@ -113,24 +113,22 @@ def receive(chunks: Iterable[bytes], *, limit: int) -> Received:
         incoming.discard()
 
 
-def forgotten_incoming(older_than_seconds: float) -> int:
-    """How many temporary files `sweep_incoming` would remove."""
-    oldest, found = time.time() - older_than_seconds, 0
-    for leftover in (root() / FOLDER).glob("*"):
-        with suppress(FileNotFoundError):
-            found += leftover.stat().st_mtime <= oldest
-    return found
-
-
-def sweep_incoming(older_than_seconds: float) -> int:
-    """Remove temporary files that nothing was written to for so long; return how many."""
-    oldest, removed = time.time() - older_than_seconds, 0
+def forgotten_incoming(older_than_seconds: float) -> list[Path]:
+    """Temporary files that nothing was written to for so long."""
+    oldest, forgotten = time.time() - older_than_seconds, []
     for leftover in (root() / FOLDER).glob("*"):
         with suppress(FileNotFoundError):
             if leftover.stat().st_mtime <= oldest:
-                leftover.unlink()
-                removed += 1
-    return removed
+                forgotten.append(leftover)
+    return forgotten
+
+
+def sweep_incoming(older_than_seconds: float) -> int:
+    """Remove them; return how many."""
+    forgotten = forgotten_incoming(older_than_seconds)
+    for leftover in forgotten:
+        leftover.unlink(missing_ok=True)
+    return len(forgotten)
 
 
 def _close_and_unlink(file: BinaryIO, path: Path) -> None:

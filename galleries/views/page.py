@@ -20,7 +20,7 @@ from django_htmx.middleware import HtmxDetails
 
 from galleries import access
 from galleries.access import Viewer
-from galleries.errors import RETRY_SECONDS, Refusal
+from galleries.errors import Refusal
 from galleries.flows import visit
 
 _View = Callable[..., HttpResponseBase]
@@ -73,8 +73,8 @@ def owners_page(view: _View) -> _View:
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     response = render(request, "refusal.html", {"refusal": refusal}, status=refusal.status)
-    if wait := refusal.retry_after or RETRY_SECONDS.get(refusal.status):
-        response["Retry-After"] = str(wait)
+    if refusal.retry_after:
+        response["Retry-After"] = str(refusal.retry_after)
     return response
 
 

@@ -90,7 +90,7 @@ def selfie_status(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResp
         seen = whole_number(request, "seen")
         fresh = max(0, selfie_flow.result(selfie).count() - seen)
         return render(request, "selfie/searched.html", {"selfie": selfie, "fresh": fresh} | searched(selfie, seen))
-    if state in (Selfie.State.QUEUED, Selfie.State.WORKING):
+    if state in Selfie.WAITING:
         return render(request, "selfie/status.html", {"selfie": selfie, "total": selfie_flow.progress(selfie)[1]})
     return HttpResponse(headers={"HX-Refresh": "true"})
 
