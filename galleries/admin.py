@@ -318,7 +318,7 @@ class ErasureAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["token_key", "user", "scopes", "created", "expiry"]
+    list_display = ["token_key", "user", "name", "scopes", "is_bound", "created", "expiry", "last_used_at"]
     search_fields = ["user__email", "token_key"]
     list_filter = ["created"]
     list_select_related = ["user"]
