@@ -27,6 +27,8 @@ PIXORA_SENDFILE = env.flag("PIXORA_SENDFILE", False)
 
 DEBUG = env.flag("PIXORA_DEBUG", False)
 SECRET_KEY = env.secret_key("PIXORA_SECRET_KEY", PIXORA_DATA_DIR / "secret_key")
+# Sessions, sealed tokens and signed cursors of the keys before live on.
+SECRET_KEY_FALLBACKS = env.secret("PIXORA_SECRET_KEY_FALLBACKS").split()
 PIXORA_SECRET_KEY_GIVEN = bool(env.secret("PIXORA_SECRET_KEY"))
 PIXORA_HOST = env.text("HOST", "127.0.0.1")
 ALLOWED_HOSTS = env.words("PIXORA_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
@@ -69,6 +71,7 @@ INSTALLED_APPS = [
     "recognition",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "knox",
     "drf_spectacular",
@@ -161,7 +164,14 @@ else:
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
 # In the database, so that the limits that protect accounts outlive a lost Redis.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "pixora_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "pixora_cache",
+        # Django keeps 300 and drops a third beyond: who signs in with many addresses would push out their own limit.
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 # Celery
 
@@ -216,6 +226,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_REDIRECT_URL = "albums"
 ACCOUNT_ADAPTER = "galleries.views.account.Adapter"
+MFA_ADAPTER = "galleries.views.account.MfaAdapter"
+MFA_TOTP_ISSUER = "Pixora"
+# allauth forgets a used code after its 30 s; one that is taken for longer could be used twice.
+MFA_TOTP_TOLERANCE = 0
+# Where no mail is sent, no address is ever verified.
+MFA_ALLOW_UNVERIFIED_EMAIL = not env.secret("EMAIL_URL")
+# Without a second factor the administrator's desk is one guessed password away.
+PIXORA_STAFF_NEED_MFA = env.flag("PIXORA_STAFF_NEED_MFA", _https)
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

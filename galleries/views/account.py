@@ -1,6 +1,8 @@
 """The front door, and the first administrator. Signing in and up is allauth's (templates/account)."""
 
+import segno
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -10,9 +12,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from galleries import access
 from galleries.access import Viewer
 from galleries.forms import FirstAdminForm
+from galleries.models import vault
 from galleries.models.account import first_admin_wanted, make_first_admin
 
 from .page import Request, page
+
+_MFA_SECRETS = b"pixora second factors"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -20,6 +25,19 @@ class Adapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return access.address_of(request)
+
+
+class MfaAdapter(DefaultMFAAdapter):
+    """The secret of an authenticator app lies sealed in the database, and its code is drawn as all others are."""
+
+    def encrypt(self, text: str) -> str:
+        return vault.seal(text, _MFA_SECRETS).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return vault.unseal(encrypted_text.encode(), _MFA_SECRETS)
+
+    def build_totp_svg(self, url: str) -> str:
+        return str(segno.make_qr(url, error="m").svg_inline(scale=6, border=4, light="#fff"))
 
 
 @require_safe
