@@ -225,6 +225,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_REDIRECT_URL = "albums"
+# Whole venues are one address. Passwords are counted by flows/guessing.py; "login_failed" is left for codes of the
+# second step.
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/m/ip",
+    "login_failed": "5/5m/key",
+    "signup": "100/m/ip",
+    "reset_password": "100/m/ip,5/h/key",
+    "reset_password_from_key": "100/m/ip",
+}
 ACCOUNT_ADAPTER = "galleries.views.account.Adapter"
 MFA_ADAPTER = "galleries.views.account.MfaAdapter"
 MFA_TOTP_ISSUER = "Pixora"
