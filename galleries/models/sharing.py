@@ -85,10 +85,14 @@ class Link(models.Model):
         return self.enabled and not is_over and self.album.deleted_at is None
 
     def set_password(self, password: str) -> None:
-        self.password_hash = make_password(password) if password else ""
+        self.password_hash = make_password(self._of_this_link(password)) if password else ""
 
     def accepts(self, password: str) -> bool:
-        return not self.password_hash or check_password(password, self.password_hash)
+        return not self.password_hash or check_password(self._of_this_link(password), self.password_hash)
+
+    def _of_this_link(self, password: str) -> str:
+        """What is hashed names the link, so that a hash copied to another row opens nothing."""
+        return f"{self.pk}:{password}"
 
     def take_use(self) -> bool:
         """Count one new guest, unless the link has had all it may: one conditional UPDATE, exact in any crowd."""
