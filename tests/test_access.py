@@ -168,7 +168,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "shared-listing"): "404 404 404 404 404 404",
     ("POST", "shared-listing"): NOT_OFFERED,
     ("GET", "my-photos"): FOR_ALL,
-    ("POST", "my-photos"): NOT_OFFERED,
+    ("POST", "my-photos"): "302 302 302 302 302 302",
     ("GET", "selfie"): "404 404 404 404 200 404",
     ("POST", "selfie"): NOT_OFFERED,
     ("GET", "selfie-status"): "404 404 404 404 200 404",
