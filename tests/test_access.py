@@ -156,6 +156,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "photo"): "404 404 404 404 403 302",
     ("GET", "guest-link"): FOR_ALL,
     ("POST", "guest-link"): "302 302 302 302 302 302",
+    # The address without the token, for browsers that opened the link; these came by another way.
+    ("GET", "event"): "404 404 404 404 404 404",
+    ("POST", "event"): "404 404 404 404 404 404",
     # Whoever has the address of the link, and as long as it is open.
     ("GET", "guest-accent"): FOR_ALL,
     ("POST", "guest-accent"): NOT_OFFERED,

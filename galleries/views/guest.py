@@ -24,6 +24,7 @@ from galleries.models import Link, Match, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import certain
 
+from . import opened
 from .grid import Tiles, listing, photos_title
 from .page import OWN_CAMERA, Request, page, told_by
 from .paging import a_page
@@ -36,7 +37,25 @@ _NOT_MINE = "not_mine"
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def guest_link(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
-    """Looking at a link leaves no trace; a guest is made by what they send."""
+    """Looking at a link leaves no trace here; a guest is made by what they send."""
+    response = _opened(request, viewer, token)
+    if request.method == "GET":
+        opened.remember(request, response, token)
+    return response
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def event(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
+    """The same page at an address without the token, for the browser that opened the link."""
+    token = opened.token_of(request, link_id)
+    if token is None:
+        return render(request, "guest/elsewhere.html", status=404)
+    return _opened(request, viewer, token)
+
+
+def _opened(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
     link = access.shared_link(token)
     steps: dict[str, Callable[[Request, Viewer, Link], HttpResponseBase]] = {
         "unlock": _unlock,
