@@ -252,6 +252,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 
 # Without it a mail server that says nothing would hold a worker until Celery kills it; an EMAIL_URL may say another.
 EMAIL_TIMEOUT = 20
