@@ -1,6 +1,7 @@
 from .account import ApiToken, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
+from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
@@ -13,6 +14,7 @@ __all__ = [
     "Archive",
     "ArchiveSection",
     "Arrival",
+    "Collaborator",
     "EmbeddingBlock",
     "Erasure",
     "Face",
