@@ -5,7 +5,6 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from galleries import access, media
@@ -28,7 +27,7 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
     logo_url = serializers.SerializerMethodField()
     photos_url = serializers.SerializerMethodField()
     progress_url = serializers.SerializerMethodField()
-    role = serializers.SerializerMethodField(help_text="What you are in this album.")
+    role = serializers.SerializerMethodField(help_text="What you are in this album: owner, editor or viewer.")
 
     class Meta:
         model = Album
@@ -37,7 +36,6 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
             "link_preview", "logo_url", "created_at", "photos_url", "progress_url",
         ]  # fmt: skip
 
-    @extend_schema_field(serializers.ChoiceField([access.OWNER, *Collaborator.Role.values]))
     def get_role(self, album: Album) -> str | None:
         return access.role_in(self.context["viewer"], album)
 

@@ -55,7 +55,6 @@ def _desk(album: Album) -> dict[str, Any]:
     basis = {"legal_basis": album.legal_bases.first()} if album.face_search else {"basis": FaceSearchForm()}
     return basis | {
         "links": album.links.all(),
-        "collaborator_count": album.collaborators.count(),
         "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
         "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
     }
