@@ -249,13 +249,11 @@ _FILE_ONLY = {
     "GET photo": "404, 200 roles",
     "GET api:photo": _api("inspect", 200),
 }
-_SHUT = "404"
 STATES: dict[str, dict[str, str]] = {
     "processing": _FILE_ONLY,
     "quarantined": _FILE_ONLY,
     # Hidden from guests, and only from them; its files are the ones of the table above.
     "hidden": _FILE_ONLY,
-    "deleted": dict.fromkeys(_FILE_ONLY, _SHUT) | {"GET api:photo": "404, 401 nobody guests"},
 }
 # What a guest has by their own link, and its end.
 _OWN = {

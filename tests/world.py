@@ -37,6 +37,7 @@ from galleries.models import (
     User,
     Visit,
 )
+from galleries.models.sharing import digest
 from tests import pictures
 from tests.conftest import Found, add, browser_of, ready_photo, search
 
@@ -49,7 +50,7 @@ LINKS: dict[str, dict[str, Any]] = {
     "expired": {},
     "revoked": {},
 }
-STATES = ("ready", "processing", "hidden", "quarantined", "deleted")
+STATES = ("ready", "processing", "hidden", "quarantined")
 
 
 @dataclass
@@ -60,7 +61,6 @@ class Tenant:
     album: Album
     found: Found
     ids: dict[str, Any]
-    # Photos by state; "deleted" is one of a deleted album.
     photos: dict[str, Photo] = field(default_factory=dict)
 
 
@@ -71,6 +71,8 @@ class World:
     clients: dict[str, Client]
     # Of each guest of Olga's: their own search and zip, as in the addresses of routes.
     own: dict[str, dict[str, Any]]
+    # Of an album that Olga has deleted.
+    deleted: dict[str, Any]
 
     @contextmanager
     def asked(self, persona: str, method: str, path: str, *body: Any, **headers: Any) -> Iterator[Any]:
@@ -100,7 +102,7 @@ def build() -> World:
     guests = {way: _guest_browser(ids["guest_key"]) for way, ids in own.items()} | {
         "other guest": _guest_browser(otto.found.key)
     }
-    return World(olga, otto, guests | _people(olga, otto) | _tokens(olga), own)
+    return World(olga, otto, guests | _people(olga, otto) | _tokens(olga), own, _deleted_twin(olga))
 
 
 def tenant(name: str, word: str) -> Tenant:
@@ -158,8 +160,24 @@ def _add_states(olga: Tenant) -> None:
         Photo.objects.filter(pk=photo.pk).update(hidden=state == "hidden", **facts, **ready)
         Match.objects.create(selfie=olga.found.selfie, photo=photo, tier="sure", distance=0.2, **_BOX)
         olga.photos[state] = photo
-    gone = Album.objects.create(owner=olga.owner, title=f"Gone {OLGAS}", deleted_at=timezone.now())
-    Photo.objects.filter(pk=olga.photos["deleted"].pk).update(album=gone)
+
+
+def _deleted_twin(olga: Tenant) -> dict[str, Any]:
+    """An album of Olga's with all that hers has, deleted; its searches are not, as if that had been forgotten."""
+    twin = Album.objects.create(owner=olga.owner, title=f"Gone {OLGAS}", accent="#336699", link_preview=True)
+    photo = add(twin, pictures.jpeg(pictures.quadrants(60)), f"deleted-{OLGAS}.jpg").photo
+    Photo.objects.filter(pk=photo.pk).update(state="ready", width=60, height=64, wanted_engine="")
+    editor = Collaborator.objects.get(pk=olga.ids["collaborator_id"]).user
+    row = Collaborator.objects.create(album=twin, user=editor, role="editor")
+    link = Link.make(twin, can_browse=True)
+    guest = Guest.objects.get(keys__key_hash=digest(olga.found.key))
+    Visit.objects.create(guest=guest, link=link, unlocked=True)
+    later = timezone.now() + timedelta(days=1)
+    selfie = Selfie.objects.create(album=twin, link=link, guest=guest, state="done", expires_at=later)
+    Match.objects.create(selfie=selfie, photo=photo, tier="sure", distance=0.2, **_BOX)
+    Album.objects.filter(pk=twin.pk).update(deleted_at=timezone.now())
+    ids = {"album_id": twin.pk, "photo_id": photo.pk, "link_id": link.pk, "token": link.token}
+    return ids | {"selfie_id": selfie.pk, "return_token": ReturnLink.make(selfie), "collaborator_id": row.pk}
 
 
 _BOX = {"x": 0.1, "y": 0.1, "width": 0.2, "height": 0.2}
