@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 from django.utils import translation
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 from rest_framework.test import APIClient
 
 from galleries import storage
@@ -68,6 +69,16 @@ def needs_program(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not on this machine")
     return path
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Any]:
+    """tests/world.py, built once a module; whatever is asked of it is taken back. Its files must stay meanwhile."""
+    from tests.world import build
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build()
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

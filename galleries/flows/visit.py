@@ -42,8 +42,7 @@ def _let_in(link: Link, viewer: Viewer, password: str) -> tuple[Guest, str | Non
 
 def note_opening(link: Link, viewer: Viewer) -> None:
     """Somebody looks: a bare number, for who only looks leaves no trace. Guests who were let in are known already."""
-    is_owner = viewer.user is not None and viewer.user.pk == link.album.owner_id
-    if not is_owner and access.visit_of(viewer, link) is None:
+    if access.role_in(viewer, link.album) is None and access.visit_of(viewer, link) is None:
         link.count("opened_count")
 
 

@@ -1,6 +1,7 @@
 from .account import ApiToken, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
+from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
 from .photo import EmbeddingBlock, Face, Photo
@@ -14,6 +15,7 @@ __all__ = [
     "Archive",
     "ArchiveSection",
     "Arrival",
+    "Collaborator",
     "EmbeddingBlock",
     "Erasure",
     "Face",

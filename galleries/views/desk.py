@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
 from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm
@@ -30,16 +30,16 @@ from .paging import in_order
 @owners_page
 def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
     """Newest event first. Asks the database thrice, however many albums and photos there are."""
-    own = access.visible_to(viewer, Album)
+    found = access.albums_of(viewer)
     first = in_order(Photo.objects.shown().filter(album=OuterRef("pk")))
     open_links = Link.objects.open().filter(album=OuterRef("pk"))
-    found = own.annotate(
+    shown = found.annotate(
         shown_cover=Coalesce("cover", Subquery(first.values("pk")[:1])),
         link_is_open=Exists(open_links),
         day=Coalesce("event_date", TruncDate("created_at")),
     )
-    counts = _counts_by_album(own)
-    rows = [(album, counts[album.pk]) for album in found.order_by("-day", "-created_at")]
+    counts = _counts_by_album(found)
+    rows = [(album, counts[album.pk]) for album in shown.select_related("owner").order_by("-day", "-created_at")]
     context = {"albums": rows, "deleted_count": access.deleted_albums(viewer).count()}
     return render(request, "albums.html", context)
 
@@ -69,21 +69,23 @@ def album_new(request: Request, viewer: Viewer) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @owners_page
 def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.EDIT)
     form = AlbumForm(request.POST or None, instance=album)
-    brand = BrandForm(request.POST or None, request.FILES or None, instance=access.album_for(viewer, album_id))
+    brand = BrandForm(
+        request.POST or None, request.FILES or None, instance=access.album_for(viewer, album_id, Action.EDIT)
+    )
     if form.is_valid() and brand.is_valid():
         with told_by(brand):
             brand_flow.change(album, **form.cleaned_data, **brand.changes())
             return redirect("album", album.pk)
-    context = {"form": form, "brand": brand, "album": access.album_for(viewer, album_id)}
+    context = {"form": form, "brand": brand, "album": access.album_for(viewer, album_id, Action.EDIT)}
     return render(request, "album_form.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @owners_page
 def album_delete(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.OWN)
     if not is_confirmed(request):
         return ask(request, _about_deleting(album))
     album_flow.delete(album)
@@ -108,7 +110,7 @@ def _about_deleting(album: Album) -> Question:
 @require_POST
 @owners_page
 def album_face_search(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.OWN)
     if request.POST.get("on") == "yes":
         return _face_search_on(request, viewer, album)
     if not is_confirmed(request):
