@@ -25,7 +25,8 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.zip_format": set(),
     "galleries.archives": {"galleries.zip_format"},
     "galleries.colours": set(),
-    "galleries.metrics": set(),
+    "galleries.broker": set(),
+    "galleries.metrics": {"galleries.broker"},
     "galleries.logs": set(),
     "galleries.database": {"galleries.metrics"},
     "galleries.storage": {"galleries.metrics"},
@@ -35,7 +36,8 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
-        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "recognition",
+        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "galleries.broker",
+        "recognition",
     },
     "galleries.tasks": {"galleries.flows"},
     "galleries.media": {
