@@ -3,6 +3,7 @@ from django.urls import path
 from galleries.views import (
     account,
     album,
+    api_token,
     brand,
     chosen,
     deleted,
@@ -24,6 +25,10 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics_page, name="metrics"),
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
+    path("tokens/", api_token.tokens, name="tokens"),
+    path("tokens/new/", api_token.token_new, name="token-new"),
+    path("tokens/<uuid:token_id>/", api_token.token, name="token"),
+    path("tokens/<uuid:token_id>/revoke/", api_token.token_revoke, name="token-revoke"),
     path("albums/", desk.albums, name="albums"),
     path("albums/new/", desk.album_new, name="album-new"),
     path("albums/deleted/", deleted.albums_deleted, name="albums-deleted"),

@@ -20,6 +20,7 @@ _SENTENCES = [
     ),
     gettext_noop("Very many guests are searching right now. Try again in %(seconds)s s."),
     gettext_noop("Your last searches are still under way. Try again in %(seconds)s s."),
+    gettext_noop("Too many wrong passwords. Try again in %(seconds)s s."),
     gettext_noop("This token lacks the scope “%(scope)s”."),
 ]
 WORDS = [

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from galleries import storage
 from galleries.database import count_failure
-from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Guest, NewGuests, Photo, Selfie
+from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Guesses, Guest, NewGuests, Photo, Selfie
 from galleries.models.lease import from_now
 
 from . import album, notice, photo, reindex, selfie
@@ -120,4 +120,5 @@ def drop_old() -> None:
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
     NewGuests.objects.over().delete()
+    Guesses.objects.over().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

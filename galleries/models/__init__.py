@@ -2,6 +2,7 @@ from .account import ApiToken, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
 from .erasure import Arrival, Erasure
+from .guesses import Guesses
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
@@ -16,6 +17,7 @@ __all__ = [
     "EmbeddingBlock",
     "Erasure",
     "Face",
+    "Guesses",
     "Guest",
     "GuestKey",
     "LegalBasis",
