@@ -163,7 +163,9 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class LinkSerializer(serializers.ModelSerializer[Link]):
-    password = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=128)
+    password = serializers.CharField(
+        write_only=True, required=False, allow_blank=True, trim_whitespace=False, max_length=128
+    )
     max_uses = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1_000_000)
     token = serializers.CharField(read_only=True)
     url = serializers.SerializerMethodField()
