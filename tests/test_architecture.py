@@ -30,12 +30,14 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.database": {"galleries.metrics"},
     "galleries.storage": {"galleries.metrics"},
     "galleries.apart": {"galleries.formats"},
-    "galleries.images": {"galleries.apart", "galleries.formats", "galleries.names"},
+    "galleries.muted": set(),
+    "galleries.images": {"galleries.apart", "galleries.formats", "galleries.muted", "galleries.names"},
     "galleries.models": {"galleries.models", "galleries.storage", "galleries.words", "galleries.logs", "recognition"},
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
-        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "recognition",
+        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "galleries.words",
+        "recognition",
     },
     "galleries.tasks": {"galleries.flows"},
     "galleries.media": {
