@@ -29,6 +29,7 @@ from galleries.models import (
     Photo,
     ReturnLink,
     Selfie,
+    Usage,
     User,
     Visit,
 )
@@ -38,7 +39,7 @@ from tests.pages import many_photos, text_of
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "galleries"]
 # Rows of another row, shown with it or, as vectors, to nobody.
-WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Visit}
+WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
 
 
 @pytest.fixture

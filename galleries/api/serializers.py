@@ -101,6 +101,12 @@ class SameNameSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
 
 
+class OverQuotaSerializer(serializers.Serializer[Any]):
+    sha256 = serializers.CharField()
+    code = serializers.ChoiceField(["quota_photos", "quota_bytes"])
+    detail = serializers.CharField()
+
+
 class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
     missing = serializers.ListField(child=serializers.CharField())
     duplicate = serializers.ListField(child=serializers.CharField())
@@ -108,6 +114,11 @@ class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
         many=True,
         help_text="Missing files whose name and folder a photo here has, with other bytes; `id` is that photo's. Sent "
         "with `replaces`, they take its place.",
+    )
+    over_quota = OverQuotaSerializer(
+        many=True,
+        help_text="Missing files that there is no room for, if the others are sent first; sent nevertheless, they are "
+        "rejected by the same code.",
     )
 
 

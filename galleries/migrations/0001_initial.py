@@ -13,457 +13,807 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Arrival',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200, unique=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                ("first_name", models.CharField(blank=True, max_length=150, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=150, verbose_name="last name")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail address")),
+                (
+                    "photo_limit",
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="photos kept at most"),
+                ),
+                (
+                    "byte_limit",
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="bytes kept at most"),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Erasure',
+            name="Arrival",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('keys', models.JSONField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=200, unique=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Guesses',
+            name="Erasure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key_hash', models.CharField(max_length=64, unique=True)),
-                ('used_until', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('known_until', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("keys", models.JSONField()),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="Guesses",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail address')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key_hash", models.CharField(max_length=64, unique=True)),
+                ("used_until", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("known_until", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Album',
+            name="Usage",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=120, verbose_name='title')),
-                ('event_date', models.DateField(blank=True, null=True, verbose_name='date of the event')),
-                ('face_search', models.BooleanField(default=False, verbose_name='face search')),
-                ('brand_name', models.CharField(blank=True, default='', max_length=80, verbose_name="photographer's name")),
-                ('welcome', models.TextField(blank=True, default='', max_length=1000, verbose_name='welcome text')),
-                ('accent', models.CharField(blank=True, default='', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}\\Z', 'A colour is written like #a53a1d.')], verbose_name='accent colour')),
-                ('link_preview', models.BooleanField(default=False, verbose_name='link previews show title and cover')),
-                ('logo_key', models.CharField(blank=True, default='', editable=False, max_length=200)),
-                ('logo_width', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('logo_height', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('engine', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('next_engine', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('duplicates', models.PositiveIntegerField(default=0, editable=False)),
-                ('served_at', models.DateTimeField(editable=False, null=True)),
-                ('searched_at', models.DateTimeField(editable=False, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('deleted_at', models.DateTimeField(blank=True, db_index=True, editable=False, null=True)),
-                ('doomed', models.BooleanField(default=False, editable=False)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='albums', to=settings.AUTH_USER_MODEL)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="usage",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("photos", models.PositiveBigIntegerField(default=0)),
+                ("bytes", models.PositiveBigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Album",
+            fields=[
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=120, verbose_name="title")),
+                ("event_date", models.DateField(blank=True, null=True, verbose_name="date of the event")),
+                ("face_search", models.BooleanField(default=False, verbose_name="face search")),
+                (
+                    "brand_name",
+                    models.CharField(blank=True, default="", max_length=80, verbose_name="photographer's name"),
+                ),
+                ("welcome", models.TextField(blank=True, default="", max_length=1000, verbose_name="welcome text")),
+                (
+                    "accent",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^#[0-9a-fA-F]{6}\\Z", "A colour is written like #a53a1d."
+                            )
+                        ],
+                        verbose_name="accent colour",
+                    ),
+                ),
+                ("link_preview", models.BooleanField(default=False, verbose_name="link previews show title and cover")),
+                ("logo_key", models.CharField(blank=True, default="", editable=False, max_length=200)),
+                ("logo_width", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("logo_height", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("engine", models.CharField(blank=True, default="", editable=False, max_length=64)),
+                ("next_engine", models.CharField(blank=True, default="", editable=False, max_length=64)),
+                ("duplicates", models.PositiveIntegerField(default=0, editable=False)),
+                ("served_at", models.DateTimeField(editable=False, null=True)),
+                ("searched_at", models.DateTimeField(editable=False, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("deleted_at", models.DateTimeField(blank=True, db_index=True, editable=False, null=True)),
+                ("doomed", models.BooleanField(default=False, editable=False)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="albums", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('digest', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('token_key', models.CharField(db_index=True, max_length=25)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('expiry', models.DateTimeField(blank=True, null=True)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(blank=True, default='', max_length=60, verbose_name='name')),
-                ('scopes', models.CharField(default='read upload manage', max_length=60)),
-                ('is_bound', models.BooleanField(default=False, editable=False)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('albums', models.ManyToManyField(blank=True, related_name='tokens', to='galleries.album', verbose_name='albums')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='auth_token_set', to=settings.AUTH_USER_MODEL)),
+                ("digest", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("token_key", models.CharField(db_index=True, max_length=25)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("expiry", models.DateTimeField(blank=True, null=True)),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(blank=True, default="", max_length=60, verbose_name="name")),
+                ("scopes", models.CharField(default="read upload manage", max_length=60)),
+                ("is_bound", models.BooleanField(default=False, editable=False)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "albums",
+                    models.ManyToManyField(
+                        blank=True, related_name="tokens", to="galleries.album", verbose_name="albums"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="auth_token_set",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Archive',
+            name="Archive",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('size', models.CharField(choices=[('original', 'original size'), ('preview', 'small size')], default='original', max_length=8)),
-                ('count', models.PositiveIntegerField()),
-                ('bytes', models.PositiveBigIntegerField()),
-                ('directory', models.PositiveBigIntegerField(editable=False)),
-                ('directory_end', models.PositiveBigIntegerField(editable=False)),
-                ('etag', models.CharField(editable=False, max_length=34)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('album', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='archives', to='galleries.album')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='archives', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "size",
+                    models.CharField(
+                        choices=[("original", "original size"), ("preview", "small size")],
+                        default="original",
+                        max_length=8,
+                    ),
+                ),
+                ("count", models.PositiveIntegerField()),
+                ("bytes", models.PositiveBigIntegerField()),
+                ("directory", models.PositiveBigIntegerField(editable=False)),
+                ("directory_end", models.PositiveBigIntegerField(editable=False)),
+                ("etag", models.CharField(editable=False, max_length=34)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "album",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="archives", to="galleries.album"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="archives",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='ArchiveSection',
+            name="ArchiveSection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.PositiveBigIntegerField()),
-                ('directory_start', models.PositiveBigIntegerField()),
-                ('packed', models.BinaryField()),
-                ('photos', models.JSONField()),
-                ('archive', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sections', to='galleries.archive')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("start", models.PositiveBigIntegerField()),
+                ("directory_start", models.PositiveBigIntegerField()),
+                ("packed", models.BinaryField()),
+                ("photos", models.JSONField()),
+                (
+                    "archive",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sections", to="galleries.archive"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['archive', 'start'],
+                "ordering": ["archive", "start"],
             },
         ),
         migrations.CreateModel(
-            name='Guest',
+            name="Guest",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='guests', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="guests",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='archive',
-            name='guest',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='archives', to='galleries.guest'),
+            model_name="archive",
+            name="guest",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="archives", to="galleries.guest"
+            ),
         ),
         migrations.CreateModel(
-            name='GuestKey',
+            name="GuestKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('guest', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='galleries.guest')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "guest",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="keys", to="galleries.guest"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LegalBasis',
+            name="LegalBasis",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('basis', models.CharField(choices=[('explicit_consent', 'The guests gave explicit consent'), ('contract', 'A contract with the guests covers it'), ('legitimate_interest', 'Legitimate interest, weighed and written down')], max_length=20)),
-                ('attested_at', models.DateTimeField(auto_now_add=True)),
-                ('album', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='legal_bases', to='galleries.album')),
-                ('attested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "basis",
+                    models.CharField(
+                        choices=[
+                            ("explicit_consent", "The guests gave explicit consent"),
+                            ("contract", "A contract with the guests covers it"),
+                            ("legitimate_interest", "Legitimate interest, weighed and written down"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("attested_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "album",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="legal_bases", to="galleries.album"
+                    ),
+                ),
+                (
+                    "attested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'legal bases',
-                'ordering': ['-attested_at'],
+                "verbose_name_plural": "legal bases",
+                "ordering": ["-attested_at"],
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('token_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('token_sealed', models.BinaryField()),
-                ('can_browse', models.BooleanField(default=False, verbose_name='guests may see all photos')),
-                ('can_download', models.BooleanField(default=True, verbose_name='guests may download')),
-                ('password_hash', models.CharField(blank=True, default='', editable=False, max_length=160)),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='ends at')),
-                ('max_uses', models.PositiveIntegerField(blank=True, null=True, verbose_name='new guests at most')),
-                ('uses', models.PositiveIntegerField(default=0, editable=False)),
-                ('opened_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('zip_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('original_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('enabled', models.BooleanField(default=True, verbose_name='switched on')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('album', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='galleries.album')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("token_sealed", models.BinaryField()),
+                ("can_browse", models.BooleanField(default=False, verbose_name="guests may see all photos")),
+                ("can_download", models.BooleanField(default=True, verbose_name="guests may download")),
+                ("password_hash", models.CharField(blank=True, default="", editable=False, max_length=160)),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="ends at")),
+                ("max_uses", models.PositiveIntegerField(blank=True, null=True, verbose_name="new guests at most")),
+                ("uses", models.PositiveIntegerField(default=0, editable=False)),
+                ("opened_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("zip_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("original_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("enabled", models.BooleanField(default=True, verbose_name="switched on")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "album",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="links", to="galleries.album"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='NewGuests',
+            name="NewGuests",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address_hash', models.CharField(max_length=64)),
-                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('count', models.PositiveIntegerField(default=0)),
-                ('link', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='new_guests', to='galleries.link')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("address_hash", models.CharField(max_length=64)),
+                ("since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("count", models.PositiveIntegerField(default=0)),
+                (
+                    "link",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="new_guests", to="galleries.link"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Photo',
+            name="Photo",
             fields=[
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('fence', models.UUIDField(blank=True, db_index=True, editable=False, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255)),
-                ('folder', models.CharField(blank=True, default='', max_length=650)),
-                ('size', models.PositiveBigIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('crc32', models.PositiveBigIntegerField()),
-                ('original_key', models.CharField(blank=True, default='', editable=False, max_length=200)),
-                ('content_type', models.CharField(blank=True, default='', max_length=40)),
-                ('width', models.PositiveIntegerField(default=0)),
-                ('height', models.PositiveIntegerField(default=0)),
-                ('taken_at', models.DateTimeField(blank=True, null=True)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('hidden', models.BooleanField(default=False)),
-                ('replaces', models.UUIDField(editable=False, null=True)),
-                ('state', models.CharField(choices=[('uploaded', 'waiting'), ('processing', 'in work'), ('ready', 'ready'), ('rejected', 'not a usable photo'), ('quarantined', 'set aside')], default='uploaded', max_length=12)),
-                ('code', models.CharField(blank=True, default='', max_length=40)),
-                ('detail', models.CharField(blank=True, default='', max_length=300)),
-                ('strikes', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('wanted_engine', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('face_count', models.PositiveIntegerField(default=0)),
-                ('colour', models.CharField(blank=True, default='', max_length=7)),
-                ('preview_size', models.PositiveBigIntegerField(default=0)),
-                ('preview_crc32', models.PositiveBigIntegerField(default=0)),
-                ('thumb_size', models.PositiveBigIntegerField(default=0)),
-                ('thumb_crc32', models.PositiveBigIntegerField(default=0)),
-                ('album', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='photos', to='galleries.album')),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("fence", models.UUIDField(blank=True, db_index=True, editable=False, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=255)),
+                ("folder", models.CharField(blank=True, default="", max_length=650)),
+                ("size", models.PositiveBigIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("crc32", models.PositiveBigIntegerField()),
+                ("original_key", models.CharField(blank=True, default="", editable=False, max_length=200)),
+                ("content_type", models.CharField(blank=True, default="", max_length=40)),
+                ("width", models.PositiveIntegerField(default=0)),
+                ("height", models.PositiveIntegerField(default=0)),
+                ("taken_at", models.DateTimeField(blank=True, null=True)),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("hidden", models.BooleanField(default=False)),
+                ("replaces", models.UUIDField(editable=False, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("uploaded", "waiting"),
+                            ("processing", "in work"),
+                            ("ready", "ready"),
+                            ("rejected", "not a usable photo"),
+                            ("quarantined", "set aside"),
+                        ],
+                        default="uploaded",
+                        max_length=12,
+                    ),
+                ),
+                ("code", models.CharField(blank=True, default="", max_length=40)),
+                ("detail", models.CharField(blank=True, default="", max_length=300)),
+                ("strikes", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("wanted_engine", models.CharField(blank=True, default="", editable=False, max_length=64)),
+                ("face_count", models.PositiveIntegerField(default=0)),
+                ("colour", models.CharField(blank=True, default="", max_length=7)),
+                ("preview_size", models.PositiveBigIntegerField(default=0)),
+                ("preview_crc32", models.PositiveBigIntegerField(default=0)),
+                ("thumb_size", models.PositiveBigIntegerField(default=0)),
+                ("thumb_crc32", models.PositiveBigIntegerField(default=0)),
+                (
+                    "album",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="photos", to="galleries.album"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['received_at', 'id'],
+                "ordering": ["received_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Face',
+            name="Face",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('engine', models.CharField(max_length=64)),
-                ('ordinal', models.PositiveSmallIntegerField()),
-                ('x', models.FloatField()),
-                ('y', models.FloatField()),
-                ('width', models.FloatField()),
-                ('height', models.FloatField()),
-                ('score', models.FloatField()),
-                ('weak', models.BooleanField(default=False)),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='faces', to='galleries.photo')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("engine", models.CharField(max_length=64)),
+                ("ordinal", models.PositiveSmallIntegerField()),
+                ("x", models.FloatField()),
+                ("y", models.FloatField()),
+                ("width", models.FloatField()),
+                ("height", models.FloatField()),
+                ("score", models.FloatField()),
+                ("weak", models.BooleanField(default=False)),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="faces", to="galleries.photo"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['photo', 'engine', 'ordinal'],
+                "ordering": ["photo", "engine", "ordinal"],
             },
         ),
         migrations.CreateModel(
-            name='EmbeddingBlock',
+            name="EmbeddingBlock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('engine', models.CharField(max_length=64)),
-                ('count', models.PositiveIntegerField()),
-                ('vectors', models.BinaryField()),
-                ('weak', models.BinaryField()),
-                ('announced', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('album', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='blocks', to='galleries.album')),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='blocks', to='galleries.photo')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("engine", models.CharField(max_length=64)),
+                ("count", models.PositiveIntegerField()),
+                ("vectors", models.BinaryField()),
+                ("weak", models.BinaryField()),
+                ("announced", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "album",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="blocks", to="galleries.album"
+                    ),
+                ),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="blocks", to="galleries.photo"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='album',
-            name='cover',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='galleries.photo'),
+            model_name="album",
+            name="cover",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="galleries.photo",
+            ),
         ),
         migrations.CreateModel(
-            name='Selfie',
+            name="Selfie",
             fields=[
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('fence', models.UUIDField(blank=True, db_index=True, editable=False, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('consented_at', models.DateTimeField(auto_now_add=True)),
-                ('consent_version', models.CharField(default='2026-11', max_length=20)),
-                ('keep_me_posted', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('queued', 'waiting'), ('working', 'searching'), ('done', 'done'), ('failed', 'failed'), ('expired', 'expired')], default='queued', max_length=8)),
-                ('code', models.CharField(blank=True, default='', max_length=40)),
-                ('wanted', models.BooleanField(default=False, editable=False)),
-                ('engine', models.CharField(blank=True, default='', max_length=64)),
-                ('vectors', models.BinaryField(null=True)),
-                ('scanned', models.PositiveIntegerField(default=0)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('email', models.EmailField(blank=True, default='', editable=False, max_length=254)),
-                ('email_language', models.CharField(default='en', editable=False, max_length=10)),
-                ('email_confirmed_at', models.DateTimeField(editable=False, null=True)),
-                ('email_told_at', models.DateTimeField(editable=False, null=True)),
-                ('email_rest_until', models.DateTimeField(editable=False, null=True)),
-                ('album', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='selfies', to='galleries.album')),
-                ('guest', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='selfies', to='galleries.guest')),
-                ('link', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='selfies', to='galleries.link')),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("fence", models.UUIDField(blank=True, db_index=True, editable=False, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("consented_at", models.DateTimeField(auto_now_add=True)),
+                ("consent_version", models.CharField(default="2026-11", max_length=20)),
+                ("keep_me_posted", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "waiting"),
+                            ("working", "searching"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                            ("expired", "expired"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                    ),
+                ),
+                ("code", models.CharField(blank=True, default="", max_length=40)),
+                ("wanted", models.BooleanField(default=False, editable=False)),
+                ("engine", models.CharField(blank=True, default="", max_length=64)),
+                ("vectors", models.BinaryField(null=True)),
+                ("scanned", models.PositiveIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("email", models.EmailField(blank=True, default="", editable=False, max_length=254)),
+                ("email_language", models.CharField(default="en", editable=False, max_length=10)),
+                ("email_confirmed_at", models.DateTimeField(editable=False, null=True)),
+                ("email_told_at", models.DateTimeField(editable=False, null=True)),
+                ("email_rest_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "album",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="selfies", to="galleries.album"
+                    ),
+                ),
+                (
+                    "guest",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="selfies", to="galleries.guest"
+                    ),
+                ),
+                (
+                    "link",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="selfies", to="galleries.link"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='ReturnLink',
+            name="ReturnLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mailed', models.BooleanField(default=False)),
-                ('token_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('selfie', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='return_links', to='galleries.selfie')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("mailed", models.BooleanField(default=False)),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "selfie",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="return_links", to="galleries.selfie"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Match',
+            name="Match",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tier', models.CharField(choices=[('sure', 'sure'), ('maybe', 'maybe')], max_length=5)),
-                ('distance', models.FloatField()),
-                ('verdict', models.CharField(blank=True, choices=[('me', "that's me"), ('not_me', 'not me')], default='', max_length=6)),
-                ('found_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('x', models.FloatField()),
-                ('y', models.FloatField()),
-                ('width', models.FloatField()),
-                ('height', models.FloatField()),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches', to='galleries.photo')),
-                ('selfie', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='matches', to='galleries.selfie')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tier", models.CharField(choices=[("sure", "sure"), ("maybe", "maybe")], max_length=5)),
+                ("distance", models.FloatField()),
+                (
+                    "verdict",
+                    models.CharField(
+                        blank=True, choices=[("me", "that's me"), ("not_me", "not me")], default="", max_length=6
+                    ),
+                ),
+                (
+                    "found_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("x", models.FloatField()),
+                ("y", models.FloatField()),
+                ("width", models.FloatField()),
+                ("height", models.FloatField()),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="matches", to="galleries.photo"
+                    ),
+                ),
+                (
+                    "selfie",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="matches", to="galleries.selfie"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'matches',
+                "verbose_name_plural": "matches",
             },
         ),
         migrations.AddField(
-            model_name='archive',
-            name='selfie',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='archives', to='galleries.selfie'),
+            model_name="archive",
+            name="selfie",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="archives", to="galleries.selfie"
+            ),
         ),
         migrations.CreateModel(
-            name='Visit',
+            name="Visit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('unlocked', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('guest', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='galleries.guest')),
-                ('link', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='galleries.link')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("unlocked", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "guest",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="visits", to="galleries.guest"
+                    ),
+                ),
+                (
+                    "link",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="visits", to="galleries.link"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_once_in_any_case'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"), name="user_email_once_in_any_case"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='archivesection',
-            constraint=models.UniqueConstraint(fields=('archive', 'start'), name='section_once'),
+            model_name="archivesection",
+            constraint=models.UniqueConstraint(fields=("archive", "start"), name="section_once"),
         ),
         migrations.AddConstraint(
-            model_name='newguests',
-            constraint=models.UniqueConstraint(fields=('link', 'address_hash'), name='new_guests_once'),
+            model_name="newguests",
+            constraint=models.UniqueConstraint(fields=("link", "address_hash"), name="new_guests_once"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(fields=['album', 'received_at', 'id'], name='photo_in_order'),
+            model_name="photo",
+            index=models.Index(fields=["album", "received_at", "id"], name="photo_in_order"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(models.F('album'), django.db.models.functions.comparison.Coalesce('taken_at', 'received_at'), models.F('name'), models.F('id'), name='photo_by_moment'),
+            model_name="photo",
+            index=models.Index(
+                models.F("album"),
+                django.db.models.functions.comparison.Coalesce("taken_at", "received_at"),
+                models.F("name"),
+                models.F("id"),
+                name="photo_by_moment",
+            ),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(fields=['album', 'name', 'id'], name='photo_by_name'),
+            model_name="photo",
+            index=models.Index(fields=["album", "name", "id"], name="photo_by_name"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(fields=['album', 'state', 'hidden', 'wanted_engine', 'face_count'], name='photo_tally'),
+            model_name="photo",
+            index=models.Index(fields=["album", "state", "hidden", "wanted_engine", "face_count"], name="photo_tally"),
         ),
         migrations.AddIndex(
-            model_name='photo',
-            index=models.Index(condition=models.Q(('state__in', [galleries.models.literal.Literal('uploaded'), galleries.models.literal.Literal('processing')]), models.Q(('state', galleries.models.literal.Literal('ready')), ('wanted_engine__gt', galleries.models.literal.Literal(''))), _connector='OR'), fields=['album', 'received_at', 'id', 'state', 'wanted_engine'], name='photo_wanting_work'),
+            model_name="photo",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [galleries.models.literal.Literal("uploaded"), galleries.models.literal.Literal("processing")],
+                    ),
+                    models.Q(
+                        ("state", galleries.models.literal.Literal("ready")),
+                        ("wanted_engine__gt", galleries.models.literal.Literal("")),
+                    ),
+                    _connector="OR",
+                ),
+                fields=["album", "received_at", "id", "state", "wanted_engine"],
+                name="photo_wanting_work",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='photo',
-            constraint=models.UniqueConstraint(condition=models.Q(('sha256', ''), _negated=True), fields=('album', 'sha256'), name='photo_once_in_an_album'),
+            model_name="photo",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("sha256", ""), _negated=True),
+                fields=("album", "sha256"),
+                name="photo_once_in_an_album",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='photo',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['uploaded', 'processing', 'ready', 'rejected', 'quarantined'])), name='photo_state_is_known'),
+            model_name="photo",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["uploaded", "processing", "ready", "rejected", "quarantined"])),
+                name="photo_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='face',
-            constraint=models.UniqueConstraint(fields=('photo', 'engine', 'ordinal'), name='face_once'),
+            model_name="face",
+            constraint=models.UniqueConstraint(fields=("photo", "engine", "ordinal"), name="face_once"),
         ),
         migrations.AddIndex(
-            model_name='embeddingblock',
-            index=models.Index(fields=['album', 'engine', 'announced'], name='block_of_album'),
+            model_name="embeddingblock",
+            index=models.Index(fields=["album", "engine", "announced"], name="block_of_album"),
         ),
         migrations.AddIndex(
-            model_name='embeddingblock',
-            index=models.Index(condition=models.Q(('announced', False)), fields=['created_at'], name='block_to_announce'),
+            model_name="embeddingblock",
+            index=models.Index(
+                condition=models.Q(("announced", False)), fields=["created_at"], name="block_to_announce"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='embeddingblock',
-            constraint=models.UniqueConstraint(fields=('photo', 'engine'), name='block_once'),
+            model_name="embeddingblock",
+            constraint=models.UniqueConstraint(fields=("photo", "engine"), name="block_once"),
         ),
         migrations.AddIndex(
-            model_name='album',
-            index=models.Index(condition=models.Q(('next_engine__gt', galleries.models.literal.Literal(''))), fields=['next_engine'], name='album_moving'),
+            model_name="album",
+            index=models.Index(
+                condition=models.Q(("next_engine__gt", galleries.models.literal.Literal(""))),
+                fields=["next_engine"],
+                name="album_moving",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='album',
-            constraint=models.CheckConstraint(condition=models.Q(('accent', ''), ('accent__regex', '^#[0-9a-fA-F]{6}$'), _connector='OR'), name='album_accent_is_a_colour'),
+            model_name="album",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("accent", ""), ("accent__regex", "^#[0-9a-fA-F]{6}$"), _connector="OR"),
+                name="album_accent_is_a_colour",
+            ),
         ),
         migrations.AddIndex(
-            model_name='selfie',
-            index=models.Index(fields=['album', 'state'], name='selfie_of_album'),
+            model_name="selfie",
+            index=models.Index(fields=["album", "state"], name="selfie_of_album"),
         ),
         migrations.AddIndex(
-            model_name='selfie',
-            index=models.Index(condition=models.Q(('state__in', [galleries.models.literal.Literal('queued'), galleries.models.literal.Literal('working')]), models.Q(('state', galleries.models.literal.Literal('done')), ('wanted', True)), _connector='OR'), fields=['created_at'], name='selfie_wanting_work'),
+            model_name="selfie",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [galleries.models.literal.Literal("queued"), galleries.models.literal.Literal("working")],
+                    ),
+                    models.Q(("state", galleries.models.literal.Literal("done")), ("wanted", True)),
+                    _connector="OR",
+                ),
+                fields=["created_at"],
+                name="selfie_wanting_work",
+            ),
         ),
         migrations.AddIndex(
-            model_name='selfie',
-            index=models.Index(fields=['finished_at'], name='selfie_finished'),
+            model_name="selfie",
+            index=models.Index(fields=["finished_at"], name="selfie_finished"),
         ),
         migrations.AddIndex(
-            model_name='selfie',
-            index=models.Index(condition=models.Q(('email__gt', galleries.models.literal.Literal(''))), fields=['email'], name='selfie_with_address'),
+            model_name="selfie",
+            index=models.Index(
+                condition=models.Q(("email__gt", galleries.models.literal.Literal(""))),
+                fields=["email"],
+                name="selfie_with_address",
+            ),
         ),
         migrations.AddIndex(
-            model_name='selfie',
-            index=models.Index(condition=models.Q(('state', galleries.models.literal.Literal('expired')), _negated=True), fields=['expires_at'], name='selfie_running_out'),
+            model_name="selfie",
+            index=models.Index(
+                condition=models.Q(("state", galleries.models.literal.Literal("expired")), _negated=True),
+                fields=["expires_at"],
+                name="selfie_running_out",
+            ),
         ),
         migrations.AddIndex(
-            model_name='selfie',
-            index=models.Index(condition=models.Q(('state', galleries.models.literal.Literal('expired'))), fields=['expires_at'], name='selfie_ended'),
+            model_name="selfie",
+            index=models.Index(
+                condition=models.Q(("state", galleries.models.literal.Literal("expired"))),
+                fields=["expires_at"],
+                name="selfie_ended",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='returnlink',
-            constraint=models.UniqueConstraint(condition=models.Q(('mailed', False)), fields=('selfie',), name='return_link_once'),
+            model_name="returnlink",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("mailed", False)), fields=("selfie",), name="return_link_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='match',
-            constraint=models.UniqueConstraint(fields=('selfie', 'photo'), name='match_once'),
+            model_name="match",
+            constraint=models.UniqueConstraint(fields=("selfie", "photo"), name="match_once"),
         ),
         migrations.AddConstraint(
-            model_name='archive',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('guest__isnull', True), ('selfie__isnull', True), ('user__isnull', False)), models.Q(('guest__isnull', False), ('selfie__isnull', False), ('user__isnull', True)), _connector='OR'), name='archive_has_one_holder'),
+            model_name="archive",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("guest__isnull", True), ("selfie__isnull", True), ("user__isnull", False)),
+                    models.Q(("guest__isnull", False), ("selfie__isnull", False), ("user__isnull", True)),
+                    _connector="OR",
+                ),
+                name="archive_has_one_holder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.UniqueConstraint(fields=('guest', 'link'), name='visit_once'),
+            model_name="visit",
+            constraint=models.UniqueConstraint(fields=("guest", "link"), name="visit_once"),
         ),
     ]

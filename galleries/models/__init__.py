@@ -1,4 +1,4 @@
-from .account import ApiToken, User
+from .account import ApiToken, Usage, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
 from .erasure import Arrival, Erasure
@@ -27,6 +27,7 @@ __all__ = [
     "Photo",
     "ReturnLink",
     "Selfie",
+    "Usage",
     "User",
     "Visit",
 ]

@@ -16,6 +16,7 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import live as live_flow
 from galleries.flows import photo as photo_flow
+from galleries.flows.quota import Quota
 from galleries.forms import FaceSearchForm
 from galleries.models import Album
 
@@ -51,6 +52,7 @@ def _desk(album: Album) -> dict[str, Any]:
     basis = {"legal_basis": album.legal_bases.first()} if album.face_search else {"basis": FaceSearchForm()}
     return basis | {
         "links": album.links.all(),
+        "quota": Quota.of(album.owner_id),
         "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
         "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
     }
