@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.zip_format": set(),
     "galleries.archives": {"galleries.zip_format"},
     "galleries.colours": set(),
+    "galleries.stripping": {"galleries.formats"},
     "galleries.metrics": set(),
     "galleries.logs": set(),
     "galleries.database": {"galleries.metrics"},
@@ -35,12 +36,13 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
-        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "recognition",
+        "galleries.storage", "galleries.stripping", "galleries.errors", "galleries.metrics", "galleries.database",
+        "recognition",
     },
     "galleries.tasks": {"galleries.flows"},
     "galleries.media": {
         "galleries.models", "galleries.images", "galleries.archives", "galleries.storage", "galleries.errors",
-        "galleries.metrics",
+        "galleries.metrics", "galleries.stripping",
     },
     "galleries.forms": {"galleries.models", "galleries.errors", "galleries.flows"},
     "galleries.views": {
