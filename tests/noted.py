@@ -37,10 +37,14 @@ def exif_block(orientation: int = 6) -> bytes:
     return exif.tobytes() + pictures.jpeg(pictures.quadrants(), comment=CANARY)
 
 
+def _picture(small: bool) -> pictures.Pixels:
+    return pictures.quadrants() if small else pictures.portrait()
+
+
 @cache
-def jpeg(**options: Any) -> bytes:
+def jpeg(small: bool = False, **options: Any) -> bytes:
     facts = {"exif": exif_block(), "icc_profile": pictures.foreign_profile(), "comment": CANARY, "xmp": _XMP} | options
-    whole = pictures.jpeg(pictures.portrait(), **facts)
+    whole = pictures.jpeg(_picture(small), **facts)
     thumbnail = bytes((1, 1)) + CANARY[:3]
     jfif = b"\xff\xd8" + _segment(0xE0, whole[6:18] + thumbnail)
     notes = b"".join(_segment(marker, body) for marker, body in _SEGMENTS.items())
@@ -51,13 +55,20 @@ def _segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
 
 
+def odd_jpeg() -> bytes:
+    """With a note between its segments, which decoders forgive."""
+    whole = pictures.jpeg(pictures.portrait())
+    return whole[:20] + CANARY + whole[20:]
+
+
 def between_scans() -> bytes:
     """A progressive JPEG with a note before each of its scans."""
     whole = pictures.jpeg(pictures.portrait(), progressive=True)
     return whole.replace(b"\xff\xda", _segment(0xFE, CANARY) + b"\xff\xda")
 
 
-def png() -> bytes:
+@cache
+def png(small: bool = False) -> bytes:
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Author", _WORD)
     notes.add_itxt("XML:com.adobe.xmp", _XMP.decode())
@@ -65,7 +76,7 @@ def png() -> bytes:
     notes.add(b"caNa", CANARY)
     notes.add(b"zTXt", CANARY)
     facts = {"exif": exif_block(), "icc_profile": pictures.foreign_profile(), "dpi": (300, 300)}
-    return pictures.png(Image.fromarray(pictures.portrait()), pnginfo=notes, **facts) + CANARY
+    return pictures.png(Image.fromarray(_picture(small)), pnginfo=notes, **facts) + CANARY
 
 
 def png_with(kind: bytes, body: bytes) -> bytes:
@@ -75,9 +86,9 @@ def png_with(kind: bytes, body: bytes) -> bytes:
 
 
 @cache
-def webp(**options: Any) -> bytes:
+def webp(small: bool = False, **options: Any) -> bytes:
     facts = {"exif": exif_block(), "icc_profile": pictures.foreign_profile(), "xmp": _XMP} | options
-    whole = pictures.encoded(pictures.portrait(), "WEBP", **facts)
+    whole = pictures.encoded(_picture(small), "WEBP", **facts)
     chunks = whole[12:] + struct.pack("<4sI", b"CANA", len(CANARY)) + CANARY + b"\0" * (len(CANARY) % 2)
     return struct.pack("<4sI4s", b"RIFF", 4 + len(chunks), b"WEBP") + chunks + CANARY
 
@@ -88,13 +99,13 @@ def webp_with_two() -> bytes:
 
 
 @cache
-def heic(transparent: bool = False, **options: Any) -> bytes:
+def heic(small: bool = False, transparent: bool = False, **options: Any) -> bytes:
     """With a thumbnail and a second picture beside it, and boxes that nobody knows."""
-    picture = Image.fromarray(pictures.portrait())
+    picture = Image.fromarray(_picture(small))
     if transparent:
-        picture.putalpha(Image.fromarray(pictures.portrait()[:, :, 0]))
+        picture.putalpha(Image.fromarray(_picture(small)[:, :, 0]))
     file, buffer = pillow_heif.from_pillow(picture), io.BytesIO()
-    file.add_from_pillow(Image.fromarray(pictures.faceless()))
+    file.add_from_pillow(Image.fromarray(pictures.quadrants()))
     for each in file:
         each.info["thumbnails"] = [128]
     facts = {"exif": exif_block(), "xmp": _XMP, "icc_profile": pictures.foreign_profile()} | options

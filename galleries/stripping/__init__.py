@@ -6,7 +6,7 @@ camera was held and the colour profile are kept. Pure: no Django. What cannot be
 such as a mark drawn into the picture or bytes behind the last pixel of a compressed stream, is kept with them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,6 @@ from .pieces import Odd, Piece, Source, Stretch, length_of, pack, unpack
 
 __all__ = ["Odd", "Piece", "Stretch", "Stripped", "length_of", "strip", "unpack"]
 
-_CHUNK_BYTES = 1 << 18
 _READERS: Final[dict[formats.Format, Callable[[Source], list[Piece]]]] = {
     formats.JPEG: jpeg.pieces,
     formats.PNG: png.pieces,
@@ -48,15 +47,7 @@ def strip(path: Path) -> Stripped:
             raise Odd(error.code) from error
         pieces = reader(source)
         crc32 = 0
-        for chunk in _bytes_of(source, pieces):
-            crc32 = quick_crc32(chunk, crc32)
+        for piece in pieces:
+            for chunk in (piece,) if isinstance(piece, bytes) else source.chunks(*piece):
+                crc32 = quick_crc32(chunk, crc32)
     return Stripped(pack(pieces), sum(map(length_of, pieces)), crc32)
-
-
-def _bytes_of(source: Source, pieces: list[Piece]) -> Iterator[bytes]:
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            yield piece
-            continue
-        for at in range(0, piece.length, _CHUNK_BYTES):
-            yield source.read(piece.offset + at, min(_CHUNK_BYTES, piece.length - at))

@@ -4,6 +4,8 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from zlib_ng.zlib_ng import crc32 as quick_crc32
+
 # No picture has more segments, chunks or boxes; a hostile file of many tiny ones would take a worker's time.
 MOST_PARTS = 65_536
 MOST_PACKED_BYTES = 32_768
@@ -11,6 +13,7 @@ MOST_PACKED_BYTES = 32_768
 _MOST_GROWTH_BYTES = 4_096
 # Opening a file once more for so little would cost more than the row that holds it.
 _SHORT_BYTES = 64
+_CHUNK_BYTES = 1 << 18
 _PIECE = struct.Struct("<qI")
 _LITERAL = -1  # where the offset of a stretch would stand
 
@@ -46,6 +49,16 @@ class Source:
         """As much of these bytes as there is."""
         self._file.seek(offset)
         return self._file.read(length)
+
+    def chunks(self, offset: int, length: int) -> Iterator[bytes]:
+        for at in range(0, length, _CHUNK_BYTES):
+            yield self.read(offset + at, min(_CHUNK_BYTES, length - at))
+
+    def crc32(self, offset: int, length: int) -> int:
+        value = 0
+        for chunk in self.chunks(offset, length):
+            value = quick_crc32(chunk, value)
+        return value
 
 
 class Draft:
