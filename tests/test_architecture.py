@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.archives": {"galleries.zip_format"},
     "galleries.colours": set(),
     "galleries.broker": set(),
+    "galleries.stripping": {"galleries.formats"},
     "galleries.metrics": {"galleries.broker"},
     "galleries.logs": set(),
     "galleries.database": {"galleries.metrics"},
@@ -37,14 +38,14 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
-        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "galleries.broker",
-        "galleries.words",
+        "galleries.storage", "galleries.stripping", "galleries.errors", "galleries.metrics", "galleries.database",
+        "galleries.broker", "galleries.words",
         "recognition",
     },
     "galleries.tasks": {"galleries.flows"},
     "galleries.media": {
         "galleries.models", "galleries.images", "galleries.archives", "galleries.storage", "galleries.errors",
-        "galleries.metrics",
+        "galleries.metrics", "galleries.stripping",
     },
     "galleries.forms": {"galleries.models", "galleries.errors", "galleries.flows"},
     "galleries.views": {

@@ -27,8 +27,9 @@ from galleries.database import count_failure
 from galleries.errors import Refusal, is_full
 from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
+from galleries.stripping import Stripped
 
-from . import lost, quota, readiness, replacement, selfie
+from . import lost, quota, readiness, replacement, selfie, stripped
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -234,6 +235,7 @@ def work() -> None:
 @dataclass(frozen=True)
 class Examined:
     renditions: images.Renditions
+    guests: Stripped | None
     engine: str
     faces: list[recognition.Face]
 
@@ -271,6 +273,7 @@ def _look_at(photo: Photo) -> Examined:
     seen = metrics.timed("decode_seconds")
     with seen, storage.local(photo.original_key) as original, lost.told_from_bad_photos(photo):
         pixels = decode(original, images.DECODE_EDGE).pixels
+        guests = stripped.look(photo, original)
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
@@ -278,7 +281,7 @@ def _look_at(photo: Photo) -> Examined:
         written = writer.submit(_store, photo, renditions)
         faces = metrics.timed("engine_seconds")(recognition.find_faces)(pixels, engine) if engine else []
         written.result()
-    return Examined(renditions, engine, faces)
+    return Examined(renditions, guests, engine, faces)
 
 
 def _store(photo: Photo, renditions: images.Renditions) -> None:
@@ -330,6 +333,7 @@ def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
         preview_crc32=zlib.crc32(preview),
         thumb_size=len(thumb),
         thumb_crc32=zlib.crc32(thumb),
+        **stripped.columns(examined.guests, preview),
     )
 
 
