@@ -28,7 +28,7 @@ from galleries.errors import Refusal, is_full
 from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 
-from . import lost, readiness, replacement, selfie
+from . import lost, posted, readiness, replacement
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -301,7 +301,7 @@ def _keep(photo: Photo, examined: Examined) -> None:
     if held is None and not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
-        selfie.announce(photo.album_id, examined.engine)
+        posted.announce(photo.album_id, examined.engine)
 
 
 def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:

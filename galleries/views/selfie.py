@@ -36,6 +36,8 @@ _TITLES = {
     "several_faces": gettext_lazy("Only you, please"),
     "face_too_small": gettext_lazy("Come closer"),
     "face_blurred": gettext_lazy("Hold still"),
+    "another_person": gettext_lazy("Only your own photos"),
+    "album_photo": gettext_lazy("A fresh selfie, please"),
 }
 
 
