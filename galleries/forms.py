@@ -13,6 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from galleries.models import Album, ApiToken, Archive, LegalBasis, Link, Match
+from galleries.models.album import MOST_PERSONS_A_GUEST
 
 _PASSWORD_LENGTH = 128
 _TOKEN_DAYS = 90

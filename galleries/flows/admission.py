@@ -57,7 +57,7 @@ def count_search(guest: Guest) -> None:
     To be called in the transaction that makes the search, so that whoever is refused for another reason is not counted.
     """
     if wait := GuestSearches.take(guest, settings.PIXORA_SEARCHES_A_DAY):
-        words = f"You have searched as often as a day allows. Try again in {ceil(wait / 3600)} h."
+        words = f"You have searched as often as a day allows. Try again in {max(1, round(wait / 3600))} h."
         raise Refusal("searches_used_up", words, status=429, retry_after=wait)
 
 
