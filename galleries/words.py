@@ -25,6 +25,8 @@ _SENTENCES = [
     gettext_noop(
         "This account keeps %(gigabytes)s GB at most. Delete some photos, or ask the administrator for more room."
     ),
+    gettext_noop("You have searched as often as a day allows. Try again in %(hours)s h."),
+    gettext_noop("Searching is slowed down for a while. Try again in %(seconds)s s."),
     gettext_noop("This token lacks the scope “%(scope)s”."),
 ]
 WORDS = [

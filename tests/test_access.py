@@ -24,7 +24,7 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
-from galleries.models import Album, ApiToken, Archive, Link, Photo, ReturnLink, Selfie, User
+from galleries.models import Album, Alert, ApiToken, Archive, Link, Photo, ReturnLink, Selfie, User
 from tests import pictures
 from tests.conftest import Found, browser_of, ready_photo, search
 
@@ -49,6 +49,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "api:album-photos-check"): f"{OWNERS} 200",
     ("GET", "api:album-progress"): f"{OWNERS} 200",
     ("POST", "api:album-retry"): f"{OWNERS} 200",
+    ("GET", "api:album-searches"): f"{OWNERS} 200",
+    ("GET", "api:album-alerts"): f"{OWNERS} 200",
+    ("POST", "api:alert-settle"): f"{OWNERS} 200",
     ("GET", "api:album-links"): f"{OWNERS} 200",
     ("POST", "api:album-links"): f"{OWNERS} 201",
     ("POST", "api:album-archives"): f"{OWNERS} 201",
@@ -135,6 +138,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "album-upload"): f"{OWNERS_PAGE} 302",
     ("GET", "album-retry"): NOT_OFFERED,
     ("POST", "album-retry"): f"{OWNERS_PAGE} 302",
+    ("GET", "album-searches"): f"{OWNERS_PAGE} 200",
+    ("POST", "album-searches"): f"{OWNERS_PAGE} 302",
     ("GET", "album-listing"): f"{OWNERS_PAGE} 200",
     ("POST", "album-listing"): NOT_OFFERED,
     ("GET", "album-photos-change"): NOT_OFFERED,
@@ -252,6 +257,7 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "album-face-search"): {"on": "no", "confirmed": "yes"},
     ("POST", "album-link-new"): {"can_browse": "on"},
     ("POST", "album-zip"): {"size": "original"},
+    ("POST", "album-searches"): {"alert": "alert_id"},
     ("POST", "link"): {"enabled": "no"},
     ("POST", "link-delete"): {"confirmed": "yes"},
     ("POST", "token-revoke"): {"confirmed": "yes"},
@@ -314,6 +320,7 @@ def world(db: None) -> World:
     ids = {
         "album_id": album.pk,
         "photo_id": Photo.objects.get(album=album).pk,
+        "alert_id": Alert.objects.create(album=album, link=guest.selfie.link, sign="many_guests", network_label="a").pk,
         "link_id": guest.selfie.link_id,
         "token": guest.selfie.link.token,
         "selfie_id": guest.selfie.pk,

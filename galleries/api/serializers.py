@@ -32,7 +32,8 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
         model = Album
         fields = [
             "id", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
-            "link_preview", "logo_url", "created_at", "photos_url", "progress_url",
+            "link_preview", "persons_a_guest", "live_camera_only", "logo_url", "created_at", "photos_url",
+            "progress_url",
         ]  # fmt: skip
 
     def get_logo_url(self, album: Album) -> str | None:
@@ -210,6 +211,9 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
     event_date = serializers.DateField(allow_null=True)
     photo_count = serializers.IntegerField(allow_null=True)
     face_search = serializers.BooleanField()
+    live_camera_only = serializers.BooleanField(
+        help_text="Selfies are taken on the page; sent by the API they get 403."
+    )
     can_browse = serializers.BooleanField()
     can_download = serializers.BooleanField()
     needs_password = serializers.BooleanField()
@@ -221,6 +225,7 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
             "event_date": album.event_date,
             "photo_count": None if link.needs_password else album.photos.shown().count(),
             "face_search": album.face_search,
+            "live_camera_only": album.live_camera_only,
             "can_browse": link.can_browse,
             "can_download": link.can_download,
             "needs_password": link.needs_password,

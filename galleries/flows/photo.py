@@ -29,7 +29,7 @@ from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Phot
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 from galleries.stripping import Stripped
 
-from . import lost, quota, readiness, replacement, selfie, stripped
+from . import lost, posted, quota, readiness, replacement, stripped
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -314,7 +314,7 @@ def _keep(photo: Photo, examined: Examined) -> None:
     if held is None and not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
-        selfie.announce(photo.album_id, examined.engine)
+        posted.announce(photo.album_id, examined.engine)
 
 
 def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
