@@ -67,6 +67,9 @@ TABLE: dict[str, str] = {
     "POST api:album-retry": _api("edit", 200),
     # The album is not deleted: there is nothing to restore.
     "POST api:album-restore": "404, 401 nobody guests",
+    "GET api:album-searches": _api("own", 200),
+    "GET api:album-alerts": _api("own", 200),
+    "POST api:alert-settle": _api("own", 200),
     "GET api:album-links": _api("share", 200),
     "POST api:album-links": _api("share", 201),
     "GET api:album-collaborators": _api("own", 200),
@@ -117,6 +120,15 @@ TABLE: dict[str, str] = {
     # There is an administrator already.
     "GET first-admin": "404",
     "POST first-admin": "404",
+    "GET tokens": _OWN_PAGE,
+    "POST tokens": NOT_OFFERED,
+    # Who is signed in is asked for their password once more.
+    "GET token-new": "302",
+    "POST token-new": "302",
+    "GET token": "404, 302 nobody guests owner",
+    "POST token": "404, 302 nobody guests owner",
+    "GET token-revoke": "404, 302 nobody guests, 200 owner",
+    "POST token-revoke": "404, 302 nobody guests owner",
     "GET albums": _OWN_PAGE,
     "POST albums": NOT_OFFERED,
     "GET album-new": _OWN_PAGE,
@@ -147,6 +159,8 @@ TABLE: dict[str, str] = {
     "POST album-upload": _page("upload", 302),
     "GET album-retry": NOT_OFFERED,
     "POST album-retry": _page("edit", 302),
+    "GET album-searches": _page("own", 200),
+    "POST album-searches": _page("own", 302),
     "GET album-listing": _page("inspect", 200),
     "POST album-listing": NOT_OFFERED,
     "GET album-photos-change": NOT_OFFERED,
@@ -239,6 +253,23 @@ TABLE: dict[str, str] = {
     "POST account_reset_password_from_key": ALL,
     "GET account_reset_password_done": ALL,
     "POST account_reset_password_done": NOT_OFFERED,
+    # The second step at sign-in: nobody here has one.
+    "GET mfa_index": "302, 200 signed-in",
+    "POST mfa_index": "302, 405 signed-in",
+    "GET mfa_authenticate": "302",
+    "POST mfa_authenticate": "302",
+    "GET mfa_reauthenticate": "302",
+    "POST mfa_reauthenticate": "302",
+    "GET mfa_activate_totp": "302",
+    "POST mfa_activate_totp": "302",
+    "GET mfa_deactivate_totp": "302, 404 signed-in",
+    "POST mfa_deactivate_totp": "302, 404 signed-in",
+    "GET mfa_view_recovery_codes": "302, 404 signed-in",
+    "POST mfa_view_recovery_codes": "302, 405 signed-in",
+    "GET mfa_generate_recovery_codes": "302",
+    "POST mfa_generate_recovery_codes": "302",
+    "GET mfa_download_recovery_codes": "302, 404 signed-in",
+    "POST mfa_download_recovery_codes": "302, 404 signed-in",
 }
 
 # What is asked of a photo in each state, by its album's people and by a guest whose search has found it.

@@ -30,11 +30,6 @@ _WHO_WRITE = ("nobody", "owner", "viewer", "guest", "locked")
 PATTERNS = dict(routes.routes())
 
 
-@pytest.fixture(autouse=True)
-def an_empty_store() -> None:
-    """The world's files stay until the process ends."""
-
-
 def words_of(tenant: Tenant, word: str) -> set[bytes]:
     """All that would tell of the tenant: words, ids in each notation, secrets, sums, and a piece of each file."""
     ids = [value for value in tenant.ids.values() if isinstance(value, UUID)]

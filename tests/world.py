@@ -25,6 +25,7 @@ from galleries.flows import archive as archive_flow
 from galleries.flows import brand as brand_flow
 from galleries.models import (
     Album,
+    Alert,
     ApiToken,
     Archive,
     Collaborator,
@@ -74,6 +75,10 @@ class World:
     # Of an album that Olga has deleted.
     deleted: dict[str, Any]
 
+    @property
+    def ids(self) -> dict[str, Any]:
+        return self.olga.ids
+
     @contextmanager
     def asked(self, persona: str, method: str, path: str, *body: Any, **headers: Any) -> Iterator[Any]:
         """The answer; afterwards everything is as it was before."""
@@ -117,9 +122,12 @@ def tenant(name: str, word: str) -> Tenant:
     found.selfie.email = f"guest.{word}@example.org"
     found.selfie.save()
     colleague = User.objects.create_user(f"colleague.{word}@example.org", "x")
+    alert = Alert.objects.create(album=album, link=link, sign="many_guests", network_label=word)
     ids = {
         "album_id": album.pk,
         "photo_id": photo.pk,
+        "alert_id": alert.pk,
+        "token_id": ApiToken.objects.create(user=owner)[0].public_id,
         "collaborator_id": Collaborator.objects.create(album=album, user=colleague, role="editor").pk,
         "own_archive_id": archive_flow.of_album(Viewer(owner), album, None, "original").pk,
         **_ids_of_guest(found, link),

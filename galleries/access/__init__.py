@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from galleries.errors import Refusal
-from galleries.models import Album, Archive, Collaborator, Link, Photo, ReturnLink, Selfie, User, Visit
+from galleries.models import Album, ApiToken, Archive, Collaborator, Link, Photo, ReturnLink, Selfie, User, Visit
 
 from .rule import (
     OWNER,
@@ -148,6 +148,23 @@ def selfie_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> S
 
 def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
     return _one(viewer, visible_to(viewer, Archive).select_related("album"), pk, Action.VIEW)
+
+
+def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
+    """Whether a photo goes to the viewer as it was sent: by a role. Anybody else gets it without its metadata."""
+    return Action.INSPECT in actions_on(viewer, photo.album)
+
+
+def api_tokens(viewer: Viewer) -> QuerySet[ApiToken]:
+    """The viewer's own. Only pages ask, and there nobody comes by a token."""
+    return ApiToken.objects.filter(user=viewer.user) if viewer.user else ApiToken.objects.none()
+
+
+def api_token_for(viewer: Viewer, public_id: uuid.UUID) -> ApiToken:
+    found: ApiToken | None = api_tokens(viewer).filter(public_id=public_id).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def _one(viewer: Viewer, visible: QuerySet[_M], pk: uuid.UUID, action: Action) -> _M:

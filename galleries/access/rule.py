@@ -139,14 +139,10 @@ def _has_role(viewer: Viewer, action: Action, prefix: str = "") -> Q:
     return Q(**{f"{prefix}owner": viewer.user}) | Q(**{f"{prefix}pk__in": shared.values("album")})
 
 
-def _in_albums(kind: type[_M], action: Action) -> Callable[[Viewer], QuerySet[_M]]:
+def _in_albums(viewer: Viewer, kind: type[_M], action: Action) -> QuerySet[_M]:
     """Seen by whoever's role in its album allows this."""
-
-    def rule(viewer: Viewer) -> QuerySet[_M]:
-        present = kind._default_manager.filter(album__deleted_at__isnull=True)
-        return present.filter(_has_role(viewer, action, "album__"))
-
-    return rule
+    present = kind._default_manager.filter(album__deleted_at__isnull=True)
+    return present.filter(_has_role(viewer, action, "album__"))
 
 
 def _albums(viewer: Viewer) -> QuerySet[Album]:
@@ -166,8 +162,8 @@ def _archives(viewer: Viewer) -> QuerySet[Archive]:
 
 _RULES: dict[type[Model], Callable[[Viewer], QuerySet[Any]]] = {
     Album: _albums,
-    Link: _in_albums(Link, Action.SHARE),
-    Collaborator: _in_albums(Collaborator, Action.OWN),
+    Link: lambda viewer: _in_albums(viewer, Link, Action.SHARE),
+    Collaborator: lambda viewer: _in_albums(viewer, Collaborator, Action.OWN),
     Photo: _photos,
     Selfie: _selfies,
     Archive: _archives,
