@@ -26,7 +26,6 @@ from .rule import (
     deleted_albums,
     downloadable_by,
     granted_matches,
-    permits,
     role_in,
     visible_to,
     within,
@@ -83,7 +82,7 @@ def require_scope(viewer: Viewer, scope: str) -> None:
 def require(viewer: Viewer, action: Action, thing: Model) -> None:
     """Raises 403 unless the viewer may do this with an object that they see."""
     require_scope(viewer, SCOPE_FOR[action])
-    if permits(viewer, action, thing):
+    if can(viewer, action, thing):
         return
     if action is Action.DOWNLOAD:
         raise Refusal("preview_only", "Of this photo you can see the preview only.", status=403)
@@ -152,7 +151,7 @@ def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
 
 def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
     """Whether a photo goes to the viewer as it was sent: by a role. Anybody else gets it without its metadata."""
-    return Action.INSPECT in actions_on(viewer, photo.album)
+    return can(viewer, Action.INSPECT, photo)
 
 
 def api_tokens(viewer: Viewer) -> QuerySet[ApiToken]:
