@@ -24,6 +24,7 @@ from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit as visit_flow
+from galleries.flows.quota import Quota
 from galleries.models import (
     Album,
     ApiToken,
@@ -133,9 +134,11 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
     fieldsets = [
         (None, {"fields": ["email", "password"]}),
         (_("Person"), {"fields": ["first_name", "last_name"]}),
+        (_("Quota"), {"fields": ["photo_limit", "byte_limit", "kept"]}),
         (_("Permissions"), {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
+    readonly_fields = ["kept"]
     add_fieldsets = [(None, {"fields": ["email", "usable_password", "password1", "password2"]})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -144,11 +147,17 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
     @transaction.atomic
     def delete_all(self, rows: Iterable[User]) -> None:
         for user in rows:
-            for album in user.albums.all():
+            # All of them before what each of them gives back to the quota.
+            for album in user.albums.locked().order_by("pk"):
                 album_flow.delete_for_good(album)
             for guest in user.guests.all():
                 _erase(guest)
             user.delete()
+
+    @admin.display(description=_("photos and bytes kept"))
+    def kept(self, user: User) -> str:
+        quota = Quota.of(user.pk)
+        return f"{quota.photos} / {quota.photo_limit or '-'}, {quota.bytes} / {quota.byte_limit or '-'}"
 
     @admin.display(description=_("albums"), ordering="albums_made")
     def album_count(self, user: Any) -> int:
@@ -204,7 +213,12 @@ class AlbumAdmin(CountedDeletion):
 
     def save_model(self, request: HttpRequest, obj: Album, form: ModelForm, change: bool) -> None:
         """What is not in the form may have changed since it was opened: face search, counts."""
-        obj.save(update_fields=form.changed_data if change else None)
+        if not change:
+            obj.save()
+            return
+        if "owner" in form.changed_data:
+            album_flow.hand_over(obj, obj.owner)
+        obj.save(update_fields=[name for name in form.changed_data if name != "owner"])
 
     def delete_all(self, rows: Iterable[Album]) -> None:
         for album in rows:

@@ -13,6 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match
+from galleries.models.album import MOST_PERSONS_A_GUEST
 
 _PASSWORD_LENGTH = 128
 _TOKEN_DAYS = 90
@@ -93,6 +94,33 @@ class BrandForm(forms.ModelForm):
         said["accent"] = said["accent"] if said.pop("own_accent") else ""
         said["logo"] = said["logo"].chunks() if said["logo"] else None
         return said
+
+
+class SelfieRulesForm(forms.ModelForm):
+    """Who may be searched for, and by which pictures."""
+
+    persons_a_guest = forms.IntegerField(
+        label=_("Persons a guest may search for"),
+        required=False,
+        min_value=1,
+        max_value=MOST_PERSONS_A_GUEST,
+        help_text=_("1: later selfies must show the person of the first. Up to 3 for families with one phone."),
+    )
+
+    class Meta:
+        model = Album
+        fields = ["persons_a_guest", "live_camera_only"]
+        labels = {"live_camera_only": _("Live camera only")}
+        help_texts = {
+            "live_camera_only": _(
+                "Selfies are taken on the page, not chosen from files or sent by a program. "
+                "This keeps honest people honest; it proves nothing, since a camera can be shown a picture."
+            ),
+        }
+
+    def clean_persons_a_guest(self) -> int:
+        said: int | None = self.cleaned_data["persons_a_guest"]
+        return said or self.instance.persons_a_guest
 
 
 class FaceSearchForm(forms.Form):
@@ -208,6 +236,8 @@ class SelfieForm(forms.Form):
     consent = forms.BooleanField(error_messages={"required": _("We search only after you have agreed to it.")})
     keep_me_posted = forms.BooleanField(required=False)
     email = forms.EmailField(required=False, error_messages={"invalid": _("This is not an e-mail address.")})
+    # From the camera step, where the album takes no other selfies.
+    ticket = forms.CharField(required=False, max_length=500)
 
 
 class EmailForm(forms.Form):

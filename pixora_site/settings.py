@@ -304,6 +304,9 @@ PIXORA_MAX_FILE_BYTES = env.whole_number("PIXORA_MAX_FILE_BYTES", 60_000_000, le
 # The sixteen threads of one web process, each taking in a file of the largest size.
 PIXORA_MIN_FREE_BYTES = env.whole_number("PIXORA_MIN_FREE_BYTES", 1_000_000_000)
 PIXORA_MAX_PIXELS = env.whole_number("PIXORA_MAX_PIXELS", 120_000_000, least=1)
+# What one photographer may keep; 0: no limit.
+PIXORA_QUOTA_PHOTOS = env.whole_number("PIXORA_QUOTA_PHOTOS", 200_000)
+PIXORA_QUOTA_BYTES = env.whole_number("PIXORA_QUOTA_BYTES", 1_099_511_627_776)
 # The form's other fields; files are counted by PIXORA_MAX_FILE_BYTES while they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
@@ -315,6 +318,7 @@ PIXORA_ENGINE_THREADS = env.whole_number("PIXORA_ENGINE_THREADS", 1, least=1)
 PIXORA_INDEX_MEGABYTES = env.whole_number("PIXORA_INDEX_MEGABYTES", 256)
 PIXORA_SELFIE_DAYS = env.whole_number("PIXORA_SELFIE_DAYS", 30, least=1)
 PIXORA_GUESTS_AN_HOUR = env.whole_number("PIXORA_GUESTS_AN_HOUR", 300, least=1)
+PIXORA_SEARCHES_A_DAY = env.whole_number("PIXORA_SEARCHES_A_DAY", 10, least=1)
 PIXORA_SELFIES_WAITING = env.whole_number("PIXORA_SELFIES_WAITING", 300, least=1)
 PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
 

@@ -5,15 +5,16 @@ Nobody has to be named who counts for nothing: a disabled user, and on pages a t
 token is told so.
 """
 
-# People with an account who have nothing to do with Olga's album; those with a role in it; guests who are let in, and
-# who are not, or no longer; tokens of Olga's with one scope each, and one bound to another album of hers.
+# People with an account who have nothing to do with Olga's album, but that "keeping" keeps a guest of it; those with a
+# role in it; guests who are let in, "looking" without downloads, and who are not, or no longer; tokens of Olga's with
+# one scope each, and one bound to another album of hers.
 GROUPS = {
-    "outsiders": ["stranger", "staff", "other owner"],
+    "outsiders": ["stranger", "staff", "other owner", "keeping"],
     "roles": ["owner", "editor", "viewer"],
-    "in": ["guest", "browsing", "used-up"],
+    "in": ["guest", "browsing", "looking", "used-up"],
     "out": ["locked", "expired", "revoked", "other guest"],
     "tokens": ["read", "upload", "manage", "bound"],
-    "lost": ["disabled", "dead token"],
+    "lost": ["disabled", "left", "dead token"],
 }
 GROUPS |= {"guests": GROUPS["in"] + GROUPS["out"], "signed-in": GROUPS["outsiders"] + GROUPS["roles"]}
 PERSONAS = ["nobody", *GROUPS["signed-in"], *GROUPS["guests"], *GROUPS["tokens"], *GROUPS["lost"]]
@@ -49,7 +50,7 @@ _OWN_PAGE = "200, 302 nobody guests"
 # Who holds a link's token is let in by it, whoever they are; a token of the API, if it reads, and in its own albums.
 _BY_TOKEN = "{}, 403 upload manage, 404 bound"
 _GUESTS_OWN = "404, {} guest"
-_BYTES = "404, 200 in roles read, 403 upload manage"
+_BYTES = "404, 200 in keeping roles read, 403 upload manage"
 
 TABLE: dict[str, str] = {
     "GET api:albums": f"{_OWN_API}, 403 upload manage",
@@ -67,6 +68,9 @@ TABLE: dict[str, str] = {
     "POST api:album-retry": _api("edit", 200),
     # The album is not deleted: there is nothing to restore.
     "POST api:album-restore": "404, 401 nobody guests",
+    "GET api:album-searches": _api("own", 200),
+    "GET api:album-alerts": _api("own", 200),
+    "POST api:alert-settle": _api("own", 200),
     "GET api:album-links": _api("share", 200),
     "POST api:album-links": _api("share", 201),
     "GET api:album-collaborators": _api("own", 200),
@@ -75,12 +79,12 @@ TABLE: dict[str, str] = {
     "DELETE api:album-collaborator": _api("own", 204),
     "POST api:album-archives": _api("inspect", 201),
     # Seen by guests, but not what is told of it.
-    "GET api:photo": _api("inspect", 200),
-    "PATCH api:photo": _api("edit", 200),
-    "DELETE api:photo": _api("edit", 204),
+    "GET api:photo": f"{_api('inspect', 200)}, 403 keeping",
+    "PATCH api:photo": f"{_api('edit', 200)}, 403 keeping",
+    "DELETE api:photo": f"{_api('edit', 204)}, 403 keeping",
     "GET api:photo-thumb": _BYTES,
     "GET api:photo-preview": _BYTES,
-    "GET api:photo-original": _BYTES,
+    "GET api:photo-original": f"{_BYTES}, 403 looking",
     # A guest's zip is theirs, not the owner's.
     "GET api:archive": _GUESTS_OWN.format(200),
     # A link that a viewer would see is one that a viewer could pass on.
@@ -156,6 +160,8 @@ TABLE: dict[str, str] = {
     "POST album-upload": _page("upload", 302),
     "GET album-retry": NOT_OFFERED,
     "POST album-retry": _page("edit", 302),
+    "GET album-searches": _page("own", 200),
+    "POST album-searches": _page("own", 302),
     "GET album-listing": _page("inspect", 200),
     "POST album-listing": NOT_OFFERED,
     "GET album-photos-change": NOT_OFFERED,
@@ -178,9 +184,9 @@ TABLE: dict[str, str] = {
     "POST link-poster": NOT_OFFERED,
     "GET link-delete": f"{_page('share', 200)}, 404 viewer",
     "POST link-delete": f"{_page('share', 302)}, 404 viewer",
-    "GET photo": "404, 200 in roles",
+    "GET photo": "404, 200 in keeping roles",
     # Seen by guests and viewers, and not theirs to change.
-    "POST photo": "404, 403 in viewer, 302 owner editor",
+    "POST photo": "404, 403 in keeping viewer, 302 owner editor",
     "GET guest-link": ALL,
     "POST guest-link": "302",
     # The address without the token, for browsers that opened the link; these came by another way.
@@ -193,9 +199,9 @@ TABLE: dict[str, str] = {
     "POST guest-logo": NOT_OFFERED,
     "GET guest-cover": ALL,
     "POST guest-cover": NOT_OFFERED,
-    "GET shared": "404, 200 browsing",
+    "GET shared": "404, 200 browsing looking",
     "POST shared": NOT_OFFERED,
-    "GET shared-listing": "404, 200 browsing",
+    "GET shared-listing": "404, 200 browsing looking",
     "POST shared-listing": NOT_OFFERED,
     "GET my-photos": ALL,
     "POST my-photos": "302",
@@ -249,25 +255,25 @@ TABLE: dict[str, str] = {
     "POST account_reset_password_from_key_done": NOT_OFFERED,
     "GET account_reset_password_from_key": ALL,
     "POST account_reset_password_from_key": ALL,
+    "GET account_reset_password_done": ALL,
+    "POST account_reset_password_done": NOT_OFFERED,
     # The second step at sign-in: nobody here has one.
-    "GET mfa_index": _OWN_PAGE,
-    "POST mfa_index": "405, 302 nobody guests",
+    "GET mfa_index": "302, 200 signed-in",
+    "POST mfa_index": "302, 405 signed-in",
     "GET mfa_authenticate": "302",
     "POST mfa_authenticate": "302",
     "GET mfa_reauthenticate": "302",
     "POST mfa_reauthenticate": "302",
     "GET mfa_activate_totp": "302",
     "POST mfa_activate_totp": "302",
-    "GET mfa_deactivate_totp": "404, 302 nobody guests",
-    "POST mfa_deactivate_totp": "404, 302 nobody guests",
-    "GET mfa_view_recovery_codes": "404, 302 nobody guests",
-    "POST mfa_view_recovery_codes": "405, 302 nobody guests",
+    "GET mfa_deactivate_totp": "302, 404 signed-in",
+    "POST mfa_deactivate_totp": "302, 404 signed-in",
+    "GET mfa_view_recovery_codes": "302, 404 signed-in",
+    "POST mfa_view_recovery_codes": "302, 405 signed-in",
     "GET mfa_generate_recovery_codes": "302",
     "POST mfa_generate_recovery_codes": "302",
-    "GET mfa_download_recovery_codes": "404, 302 nobody guests",
-    "POST mfa_download_recovery_codes": "404, 302 nobody guests",
-    "GET account_reset_password_done": ALL,
-    "POST account_reset_password_done": NOT_OFFERED,
+    "GET mfa_download_recovery_codes": "302, 404 signed-in",
+    "POST mfa_download_recovery_codes": "302, 404 signed-in",
 }
 
 # What is asked of a photo in each state, by its album's people and by a guest whose search has found it.
@@ -283,6 +289,15 @@ STATES: dict[str, dict[str, str]] = {
     "quarantined": _FILE_ONLY,
     # Hidden from guests, and only from them; its files are the ones of the table above.
     "hidden": _FILE_ONLY,
+    # Seen, and not to be had whole, until the guest says that it is them. (No worker has made what guests get.)
+    "maybe": {
+        "GET api:photo-original": "404, 403 guest looking upload manage, 200 roles read",
+        "GET photo": "404, 200 guest browsing looking roles",
+    },
+    "not me": {
+        "GET api:photo-original": "404, 403 looking upload manage, 200 roles read",
+        "GET photo": "404, 200 browsing looking roles",
+    },
 }
 # What a guest has by their own link, and its end.
 _OWN = {
@@ -294,12 +309,20 @@ _OWN = {
     "GET selfie": 200,
     "GET selfie-status": 200,
     "GET selfie-devices": 200,
+    "GET return": 302,
     "POST selfie-zip": 200,
     "POST selfie-withdraw": 302,
 }
-OWN: dict[str, dict[str, int]] = dict.fromkeys(GROUPS["in"], _OWN) | dict.fromkeys(
-    ["locked", "expired", "revoked"], dict.fromkeys(_OWN, 404)
-)
+_SHUT_OUT = dict.fromkeys(_OWN, 404)
+OWN: dict[str, dict[str, int]] = dict.fromkeys([*GROUPS["in"], "keeping"], _OWN) | {
+    "looking": _OWN | {"GET api:archive": 410, "POST api:selfie-archives": 403, "POST selfie-zip": 403},
+    # What is kept with an account is come back to by signing in.
+    "keeping": _OWN | {"GET return": 404},
+    "expired": _SHUT_OUT,
+    "revoked": _SHUT_OUT,
+    # Whoever has not given the new password, though another guest has.
+    "locked": _SHUT_OUT | {"POST api:shared-link-selfies": 403, "POST guest-link": 403},
+}
 # What somebody whom nobody knows gets by each kind of link.
 _ENDED = {"GET api:shared-link": 410, "POST api:shared-link-selfies": 410, "GET guest-link": 410}
 _ENDED |= {"GET guest-logo": 410, "GET guest-cover": 410, "GET api:shared-link-photos": 410}
@@ -330,5 +353,5 @@ def expected(row: str, *, in_api: bool) -> dict[str, int]:
         status, *names = other.split()
         for name in names:
             answers |= dict.fromkeys(GROUPS.get(name, [_TWO_WORDS.get(name, name.replace("_", " "))]), int(status))
-    as_nobody = ["disabled"] if in_api else ["disabled", "dead token", *GROUPS["tokens"]]
+    as_nobody = ["disabled", "left"] if in_api else [*GROUPS["lost"], *GROUPS["tokens"]]
     return answers | dict.fromkeys(as_nobody, answers["nobody"])

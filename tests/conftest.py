@@ -41,9 +41,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(autouse=True)
-def an_empty_store() -> Iterator[None]:
+def an_empty_store(request: pytest.FixtureRequest) -> Iterator[None]:
     assert str(storage.path("originals")).startswith(tempfile.gettempdir()), "these are somebody's photos"
     yield
+    # It is the whole module's.
+    if "world" not in request.fixturenames:
+        _empty_store()
+
+
+def _empty_store() -> None:
     for folder in ("originals", "renditions", "selfies"):
         shutil.rmtree(storage.path(folder), ignore_errors=True)
 
@@ -73,12 +79,13 @@ def needs_program(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Any]:
-    """tests/world.py, built once a module; whatever is asked of it is taken back. Its files must stay meanwhile."""
+    """tests/world.py, built once a module; whatever is asked of it is taken back."""
     from tests.world import build
 
     with django_db_blocker.unblock(), transaction.atomic():
         yield build()
         transaction.set_rollback(True)
+    _empty_store()
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from tests import pictures
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SELFIE = {"selfie": pictures.selfie_jpeg(), "consent": "true"}
-# What is sent where a form is wanted, "photo_id" standing for the world's; other routes of the API get JSON.
+# What is sent where a form is wanted, "photo_id" and "alert_id" standing for the world's; other routes of the API get
+# JSON.
 FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:album-photos"): {"file": pictures.jpeg(pictures.quadrants())},
     ("PUT", "api:album-logo"): {"logo": pictures.png(pictures.quadrants())},
@@ -32,9 +33,10 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "album-photos-change"): {"photo": "photo_id", "change": "hide"},
     ("POST", "album-photos-delete"): {"photo": "photo_id", "confirmed": "yes"},
     ("POST", "photo"): {"hidden": "yes"},
+    ("POST", "album-searches"): {"alert": "alert_id"},
+    ("POST", "token-revoke"): {"confirmed": "yes"},
     ("POST", "link"): {"enabled": "no"},
     ("POST", "link-delete"): {"confirmed": "yes"},
-    ("POST", "token-revoke"): {"confirmed": "yes"},
     ("POST", "selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
     ("POST", "selfie-zip"): {"size": "original"},
     ("POST", "selfie-devices"): {"step": "make"},
@@ -110,4 +112,5 @@ def body(method: str, name: str, ids: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _filled(fields: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
-    return {key: str(ids["photo_id"]) if value == "photo_id" else value for key, value in fields.items()}
+    named = ("photo_id", "alert_id")
+    return {key: str(ids[value]) if value in named else value for key, value in fields.items()}

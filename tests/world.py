@@ -25,6 +25,7 @@ from galleries.flows import archive as archive_flow
 from galleries.flows import brand as brand_flow
 from galleries.models import (
     Album,
+    Alert,
     ApiToken,
     Archive,
     Collaborator,
@@ -45,12 +46,15 @@ OLGAS, OTTOS = "olgaseagull", "ottosheron"
 # By way of whom somebody is in: each guest of Olga's came by a link of their own.
 LINKS: dict[str, dict[str, Any]] = {
     "browsing": {"can_browse": True},
+    "looking": {"can_browse": True},
+    "keeping": {},
     "used-up": {"max_uses": 1},
     "locked": {"password": "open sesame"},
     "expired": {},
     "revoked": {},
 }
-STATES = ("ready", "processing", "hidden", "quarantined")
+UNSEEN = ("processing", "hidden", "quarantined")
+STATES = ("ready", *UNSEEN, "maybe", "not me")
 
 
 @dataclass
@@ -74,6 +78,10 @@ class World:
     # Of an album that Olga has deleted.
     deleted: dict[str, Any]
 
+    @property
+    def ids(self) -> dict[str, Any]:
+        return self.olga.ids
+
     @contextmanager
     def asked(self, persona: str, method: str, path: str, *body: Any, **headers: Any) -> Iterator[Any]:
         """The answer; afterwards everything is as it was before."""
@@ -95,14 +103,23 @@ def build() -> World:
     _add_states(olga)
     own = {"guest": olga.ids} | {way: _another_guest(olga, way, **fields) for way, fields in LINKS.items()}
     Link.objects.filter(pk=own["expired"]["link_id"]).update(expires_at=timezone.now() - timedelta(minutes=1))
+    Link.objects.filter(pk=own["looking"]["link_id"]).update(can_download=False)
     Link.objects.filter(pk=own["revoked"]["link_id"]).update(enabled=False)
     Link.objects.filter(pk=own["used-up"]["link_id"]).update(uses=1)
     # As after its password was changed.
     Visit.objects.filter(link=own["locked"]["link_id"]).update(unlocked=False)
-    guests = {way: _guest_browser(ids["guest_key"]) for way, ids in own.items()} | {
-        "other guest": _guest_browser(otto.found.key)
-    }
-    return World(olga, otto, guests | _people(olga, otto) | _tokens(olga), own, _deleted_twin(olga))
+    Visit.objects.create(guest=Guest.make()[0], link_id=own["locked"]["link_id"], unlocked=True)
+    Album.objects.filter(pk=otto.album.pk).update(link_preview=False)
+    clients = _guests(otto, own) | _people(olga, otto) | _tokens(olga)
+    return World(olga, otto, clients, own, _deleted_twin(olga))
+
+
+def _guests(otto: Tenant, own: dict[str, dict[str, Any]]) -> dict[str, Client]:
+    """By cookie, by header, by an account; and by the cookie of the last one's browser when nobody is signed in."""
+    keys = {way: ids["guest_key"] for way, ids in own.items()} | {"other guest": otto.found.key}
+    clients = {name: _guest_browser(key) for name, key in keys.items()}
+    clients["browsing"] = Client(headers={"pixora-guest": keys["browsing"]})
+    return clients | {"keeping": _keeping(keys["keeping"]), "left": _guest_browser(keys["keeping"])}
 
 
 def tenant(name: str, word: str) -> Tenant:
@@ -117,11 +134,13 @@ def tenant(name: str, word: str) -> Tenant:
     found.selfie.email = f"guest.{word}@example.org"
     found.selfie.save()
     colleague = User.objects.create_user(f"colleague.{word}@example.org", "x")
+    alert = Alert.objects.create(album=album, link=link, sign="many_guests", network_label=word)
     ids = {
         "album_id": album.pk,
         "photo_id": photo.pk,
-        "collaborator_id": Collaborator.objects.create(album=album, user=colleague, role="editor").pk,
+        "alert_id": alert.pk,
         "token_id": ApiToken.objects.create(user=owner)[0].public_id,
+        "collaborator_id": Collaborator.objects.create(album=album, user=colleague, role="editor").pk,
         "own_archive_id": archive_flow.of_album(Viewer(owner), album, None, "original").pk,
         **_ids_of_guest(found, link),
     }
@@ -159,7 +178,8 @@ def _add_states(olga: Tenant) -> None:
         ready = {"width": edge, "height": 64, "wanted_engine": ""}
         facts: dict[str, Any] = {"state": state} if state in Photo.State.values else {"state": "ready"}
         Photo.objects.filter(pk=photo.pk).update(hidden=state == "hidden", **facts, **ready)
-        Match.objects.create(selfie=olga.found.selfie, photo=photo, tier="sure", distance=0.2, **_BOX)
+        said = {"tier": "maybe" if state == "maybe" else "sure", "verdict": "not_me" if state == "not me" else ""}
+        Match.objects.create(selfie=olga.found.selfie, photo=photo, distance=0.2, **said, **_BOX)
         olga.photos[state] = photo
 
 
@@ -198,6 +218,12 @@ def _another_guest(olga: Tenant, way: str, **fields: Any) -> dict[str, Any]:
         match.pk, match._state.adding, match.selfie = None, True, selfie
         match.save()
     return {"album_id": olga.album.pk} | _ids_of_guest(Found(key, selfie), link)
+
+
+def _keeping(key: str) -> Client:
+    user = User.objects.create_user(f"account.{OLGAS}@example.org", "x")
+    Guest.objects.filter(keys__key_hash=digest(key)).update(user=user)
+    return browser_of(user)
 
 
 def _people(olga: Tenant, otto: Tenant) -> dict[str, Client]:

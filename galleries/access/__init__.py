@@ -26,7 +26,6 @@ from .rule import (
     deleted_albums,
     downloadable_by,
     granted_matches,
-    permits,
     role_in,
     visible_to,
     within,
@@ -82,9 +81,9 @@ def require_scope(viewer: Viewer, scope: str) -> None:
 
 def require(viewer: Viewer, action: Action, thing: Model) -> None:
     """Raises 403 unless the viewer may do this with an object that they see."""
-    require_scope(viewer, SCOPE_FOR[action])
-    if permits(viewer, action, thing):
+    if can(viewer, action, thing):
         return
+    require_scope(viewer, SCOPE_FOR[action])
     if action is Action.DOWNLOAD:
         raise Refusal("preview_only", "Of this photo you can see the preview only.", status=403)
     raise Refusal("not_yours", "Only the album's owner, or somebody they let work on it, can do this.", status=403)
@@ -148,6 +147,23 @@ def selfie_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> S
 
 def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
     return _one(viewer, visible_to(viewer, Archive).select_related("album"), pk, Action.VIEW)
+
+
+def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
+    """Whether a photo goes to the viewer as it was sent: by a role. Anybody else gets it without its metadata."""
+    return can(viewer, Action.INSPECT, photo)
+
+
+def api_tokens(viewer: Viewer) -> QuerySet[ApiToken]:
+    """The viewer's own. Only pages ask, and there nobody comes by a token."""
+    return ApiToken.objects.filter(user=viewer.user) if viewer.user else ApiToken.objects.none()
+
+
+def api_token_for(viewer: Viewer, public_id: uuid.UUID) -> ApiToken:
+    found: ApiToken | None = api_tokens(viewer).filter(public_id=public_id).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def _one(viewer: Viewer, visible: QuerySet[_M], pk: uuid.UUID, action: Action) -> _M:
@@ -233,15 +249,3 @@ def require_visit(viewer: Viewer, link: Link) -> None:
     """Raises 403 unless the link is free of a password, or this guest has given it."""
     if link.needs_password and visit_of(viewer, link) is None:
         raise Refusal("password_required", "This link has a password. Unlock it first.", status=403)
-
-
-def api_tokens(viewer: Viewer) -> QuerySet[ApiToken]:
-    """The viewer's own. Only pages ask, and there nobody comes by a token."""
-    return ApiToken.objects.filter(user=viewer.user) if viewer.user else ApiToken.objects.none()
-
-
-def api_token_for(viewer: Viewer, public_id: uuid.UUID) -> ApiToken:
-    found: ApiToken | None = api_tokens(viewer).filter(public_id=public_id).first()
-    if found is None:
-        raise Http404
-    return found

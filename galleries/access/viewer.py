@@ -45,8 +45,8 @@ class UnknownGuestKey(Refusal):
 
 def viewer_of(request: Any) -> Viewer:
     """The viewer of a Django or DRF request. Raises UnknownGuestKey; a header beats the cookie."""
-    # Whoever has been disabled is nobody, whichever way they were recognised.
-    user = request.user if request.user.is_authenticated and request.user.is_active else None
+    # Whoever has been disabled is nobody, as whoever has not signed in.
+    user = request.user if request.user.is_active else None
     token = getattr(request, "auth", None)
     key = request.headers.get(GUEST_HEADER, "")
     guest = _guest_by_key(key) if key else _guest_by_cookie(request, user)

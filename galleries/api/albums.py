@@ -36,6 +36,8 @@ from .serializers import (
 )
 
 FILES_AT_ONCE = 100
+# What an editor does not change.
+OWNERS_FACTS = {"face_search", "legal_basis", "persons_a_guest", "live_camera_only"}
 _MANY_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": FILES_AT_ONCE}
 _UPLOAD = {
     "type": "object",
@@ -102,8 +104,9 @@ class AlbumRestore(OwnerView):
 
 @transaction.atomic
 def _change(album: Album, viewer: access.Viewer, facts: dict[str, Any]) -> None:
-    if switches := facts.keys() & {"face_search", "legal_basis"}:
+    if facts.keys() & OWNERS_FACTS:
         access.require(viewer, Action.OWN, album)
+    switches = "face_search" in facts
     on, basis = facts.pop("face_search", album.face_search), facts.pop("legal_basis", {})
     album_flow.describe(album, **facts)
     if switches:
@@ -121,8 +124,13 @@ class PhotoCheck(OwnerView):
         here = set(duplicate)
         paths = {file["path"] or file["name"]: file["sha256"] for file in files if file["sha256"] not in here}
         taken = check.namesakes(album, paths)
+        sizes = {file["sha256"]: file["size"] for file in files if file["sha256"] not in here}
+        over_quota = [
+            {"sha256": sha256, "code": exceeded.code, "detail": exceeded.reason}
+            for sha256, exceeded in check.without_room(album, sizes).items()
+        ]
         same_name = [{"path": path, "sha256": paths[path], "id": photo} for path, photo in taken.items()]
-        return Response({"missing": missing, "duplicate": duplicate, "same_name": same_name})
+        return Response({"missing": missing, "duplicate": duplicate, "same_name": same_name, "over_quota": over_quota})
 
 
 class AlbumPhotos(OwnerView):

@@ -10,7 +10,7 @@ from galleries.errors import Refusal
 from galleries.models import Erasure, Guest, Link, Photo, Visit
 from galleries.models.sharing import digest
 
-from . import admission, guessing
+from . import admission, guessing, person
 
 
 def enter(link: Link, viewer: Viewer, password: str = "", *, browser: str = "") -> tuple[Guest, str | None]:
@@ -85,5 +85,7 @@ def change_link(link: Link, **changes: Any) -> None:
 @transaction.atomic
 def delete_link(link: Link) -> None:
     """Delete a link and erase the searches of those who came by it."""
-    Erasure.order(selfie.scratch_key for selfie in link.selfies.all())
+    searches = list(link.selfies.all())
+    Erasure.order(selfie.scratch_key for selfie in searches)
     link.delete()
+    person.forget_unsearched({selfie.guest_id for selfie in searches})

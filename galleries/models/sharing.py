@@ -12,17 +12,14 @@ from typing import Any, Literal, Self
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from .album import Album
-from .lease import from_now
 from .vault import seal, unseal
 
-HOUR_SECONDS = 3600
 _SEALED_TOKENS = b"pixora link tokens"
 
 
@@ -167,44 +164,3 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"visit of {self.guest_id}"
-
-
-class NewGuestsQuerySet(models.QuerySet["NewGuests"]):
-    def over(self) -> Self:
-        return self.filter(_OVER)
-
-
-_OVER = Q(since__lt=from_now(-HOUR_SECONDS))
-
-
-class NewGuests(models.Model):
-    """How many new guests one link has had from one address in the hour from `since`.
-
-    Of the address a hash that only this site can make; the row goes when its hour is over.
-    """
-
-    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="new_guests")
-    address_hash = models.CharField(max_length=64)
-    since = models.DateTimeField(db_default=Now())
-    count = models.PositiveIntegerField(default=0)
-
-    objects = NewGuestsQuerySet.as_manager()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["link", "address_hash"], name="new_guests_once")]
-
-    def __str__(self) -> str:
-        return f"{self.count} new guests of {self.link_id}"
-
-    @classmethod
-    def take(cls, link: Link, address: str, most: int) -> int:
-        """Count one new guest: 0, or in how many seconds there is room. One conditional UPDATE, exact in any crowd."""
-        hashed = salted_hmac("galleries.new_guests", address, algorithm="sha256").hexdigest()
-        cls.objects.bulk_create([cls(link=link, address_hash=hashed)], ignore_conflicts=True)
-        rows = cls.objects.filter(link=link, address_hash=hashed)
-        begun_anew = {"count": Case(When(_OVER, then=1), default=F("count") + 1)}
-        begun_anew["since"] = Case(When(_OVER, then=Now()), default=F("since"))
-        if rows.filter(_OVER | Q(count__lt=most)).update(**begun_anew):
-            return 0
-        age = timezone.now() - rows.values_list("since", flat=True)[0]
-        return max(1, round(HOUR_SECONDS - age.total_seconds()) + 1)

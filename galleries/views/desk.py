@@ -1,6 +1,7 @@
 """The photographer's albums: the list, and what is set for a whole album."""
 
 from collections import Counter, defaultdict
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from galleries import access
 from galleries.access import Action, Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
-from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm
+from galleries.flows.quota import Quota
+from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm, SelfieRulesForm
 from galleries.models import Album, Link, Photo
 from galleries.models.album import RESTORE_DAYS
 
@@ -41,6 +43,7 @@ def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
     counts = _counts_by_album(found)
     rows = [(album, counts[album.pk]) for album in shown.select_related("owner").order_by("-day", "-created_at")]
     context = {"albums": rows, "deleted_count": access.deleted_albums(viewer).count()}
+    context |= {"quota": Quota.of(access.require_user(viewer).pk)}
     return render(request, "albums.html", context)
 
 
@@ -71,14 +74,16 @@ def album_new(request: Request, viewer: Viewer) -> HttpResponseBase:
 def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     album = access.album_for(viewer, album_id, Action.EDIT)
     form = AlbumForm(request.POST or None, instance=album)
-    brand = BrandForm(
-        request.POST or None, request.FILES or None, instance=access.album_for(viewer, album_id, Action.EDIT)
-    )
-    if form.is_valid() and brand.is_valid():
+    as_it_was = access.album_for(viewer, album_id, Action.EDIT)
+    brand = BrandForm(request.POST or None, request.FILES or None, instance=copy(as_it_was))
+    is_owners = access.can(viewer, Action.OWN, album)
+    rules = SelfieRulesForm(request.POST or None, instance=copy(as_it_was)) if is_owners else None
+    if all(each.is_valid() for each in (form, brand, rules) if each is not None):
         with told_by(brand):
-            brand_flow.change(album, **form.cleaned_data, **brand.changes())
+            changes = brand.changes() | (rules.cleaned_data if rules else {})
+            brand_flow.change(album, **form.cleaned_data, **changes)
             return redirect("album", album.pk)
-    context = {"form": form, "brand": brand, "album": access.album_for(viewer, album_id, Action.EDIT)}
+    context = {"form": form, "rules": rules, "brand": brand, "album": as_it_was}
     return render(request, "album_form.html", context)
 
 

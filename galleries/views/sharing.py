@@ -38,7 +38,7 @@ def link(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
     if request.method == "POST" and (switch := request.POST.get("enabled")):
         visit.change_link(link, enabled=switch == "yes")
         return redirect("link", link.pk)
-    may_own = Action.OWN in access.actions_on(viewer, link.album)
+    may_own = access.can(viewer, Action.OWN, link)
     form = LinkEditForm(request.POST or None, instance=link, may_lock=may_own)
     if form.is_valid():
         visit.change_link(link, **form.changes())
