@@ -30,6 +30,7 @@ from galleries.models import (
     ApiToken,
     Archive,
     Arrival,
+    Collaborator,
     EmbeddingBlock,
     Erasure,
     Face,
@@ -122,6 +123,7 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
         (Face, "photo__album__owner"),
         (Link, "album__owner"),
         (Selfie, "album__owner"),
+        (Collaborator, "user"),
         (Guest, "user"),
         (ApiToken, "user"),
     ]
@@ -177,6 +179,7 @@ class AlbumAdmin(CountedDeletion):
         (Selfie, "album"),
         (Match, "photo__album"),
         (Archive, "album"),
+        (Collaborator, "album"),
     ]
     list_display = [
         "title", "owner", "event_date", "face_search", "moving", "all_photos", "waiting", "set_aside", "created_at",
@@ -238,6 +241,14 @@ class AlbumAdmin(CountedDeletion):
     @admin.display(description=_("set aside"), ordering="photos_aside")
     def set_aside(self, album: Any) -> int:
         return int(album.photos_aside)
+
+
+@admin.register(Collaborator)
+class CollaboratorAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["album", "user", "role", "created_at"]
+    list_filter = ["role"]
+    search_fields = ["album__title", "user__email"]
+    list_select_related = ["album", "user"]
 
 
 @admin.register(Photo)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from galleries.models import Album, ApiToken, Archive, LegalBasis, Link, Match
+from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match
 from galleries.models.album import MOST_PERSONS_A_GUEST
 
 _PASSWORD_LENGTH = 128
@@ -190,13 +190,13 @@ class LinkForm(forms.ModelForm):
 
 
 class LinkEditForm(LinkForm):
-    """The password is not shown again: empty keeps it."""
+    """The password is not shown again: empty keeps it. `may_lock`: to change it is the album's owner's."""
 
     remove_password = forms.BooleanField(label=_("No password any more"), required=False)
 
     field_order = ["can_browse", "can_download", "password", "remove_password", "last_day", "max_uses"]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, may_lock: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.expires_at:
             self.initial["last_day"] = timezone.localdate(self.instance.expires_at)
@@ -205,14 +205,27 @@ class LinkEditForm(LinkForm):
             self.fields["password"].help_text = _("Leave it empty to keep the one it has.")
         else:
             del self.fields["remove_password"]
+        if not may_lock:
+            del self.fields["password"]
+            self.fields.pop("remove_password", None)
 
     def changes(self) -> dict[str, Any]:
         said = super().changes()
         if said.pop("remove_password", False):
             return said | {"password": ""}
-        if not said["password"]:
-            del said["password"]
+        if not said.get("password"):
+            said.pop("password", None)
         return said
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(label=_("Role"), choices=Collaborator.Role.choices)
+
+
+class CollaboratorForm(RoleForm):
+    email = forms.EmailField(label=_("E-mail address of their account"))
+
+    field_order = ["email", "role"]
 
 
 class SelfieForm(forms.Form):

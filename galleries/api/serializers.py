@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework import serializers
 
-from galleries import media
+from galleries import access, media
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
-from galleries.models import Album, Archive, LegalBasis, Link, Match, Photo, Selfie
+from galleries.models import Album, Archive, Collaborator, LegalBasis, Link, Match, Photo, Selfie
 
 
 def address(context: Mapping[str, Any], name: str, **kwargs: Any) -> str:
@@ -27,14 +27,18 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
     logo_url = serializers.SerializerMethodField()
     photos_url = serializers.SerializerMethodField()
     progress_url = serializers.SerializerMethodField()
+    role = serializers.SerializerMethodField(help_text="What you are in this album: owner, editor or viewer.")
 
     class Meta:
         model = Album
         fields = [
-            "id", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
+            "id", "role", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
             "link_preview", "persons_a_guest", "live_camera_only", "logo_url", "created_at", "photos_url",
             "progress_url",
         ]  # fmt: skip
+
+    def get_role(self, album: Album) -> str | None:
+        return access.role_in(self.context["viewer"], album)
 
     def get_logo_url(self, album: Album) -> str | None:
         return address(self.context, "api:album-logo", album_id=album.pk) if album.logo_key else None
@@ -157,6 +161,16 @@ class ReceptionSerializer(serializers.Serializer[Any]):
             "duplicates": DuplicateSerializer(those("duplicate"), many=True).data,
             "rejected": RejectedSerializer(those("rejected"), many=True).data,
         }
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(Collaborator.Role.choices)
+
+
+class CollaboratorSerializer(RoleSerializer):
+    id = serializers.UUIDField(read_only=True)
+    email = serializers.EmailField(source="user.email")
+    created_at = serializers.DateTimeField(read_only=True)
 
 
 class RetrySerializer(serializers.Serializer[Any]):

@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from . import albums, audit, brand, links, photos, selfies
+from . import albums, audit, brand, collaborators, links, photos, selfies
 from .authentication import Nothing
 
 app_name = "api"
@@ -19,6 +19,16 @@ urlpatterns = [
     path("albums/<uuid:album_id>/alerts/<uuid:alert_id>/settle/", audit.AlertSettled.as_view(), name="alert-settle"),
     path("albums/<uuid:album_id>/retry/", albums.AlbumRetry.as_view(), name="album-retry"),
     path("albums/<uuid:album_id>/links/", albums.AlbumLinks.as_view(), name="album-links"),
+    path(
+        "albums/<uuid:album_id>/collaborators/",
+        collaborators.AlbumCollaborators.as_view(),
+        name="album-collaborators",
+    ),
+    path(
+        "albums/<uuid:album_id>/collaborators/<uuid:collaborator_id>/",
+        collaborators.CollaboratorDetail.as_view(),
+        name="album-collaborator",
+    ),
     path("albums/<uuid:album_id>/archives/", albums.AlbumArchives.as_view(), name="album-archives"),
     path("photos/<uuid:photo_id>/", photos.PhotoDetail.as_view(), name="photo"),
     path("photos/<uuid:photo_id>/thumb", photos.PhotoThumb.as_view(), name="photo-thumb"),

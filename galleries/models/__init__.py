@@ -3,6 +3,7 @@ from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
 from .audit import Alert, SearchRecord
 from .budget import AskedAddress, GuestSearches, NewGuests
+from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
 from .person import Person
@@ -19,6 +20,7 @@ __all__ = [
     "ArchiveSection",
     "Arrival",
     "AskedAddress",
+    "Collaborator",
     "EmbeddingBlock",
     "Erasure",
     "Face",

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -13,10 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from .literal import Literal
 
-if TYPE_CHECKING:
-    from .account import User
-
-
 A_COLOUR = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #a53a1d."))
 MOST_PERSONS_A_GUEST = 3
 # A deleted album can be had back for so long.
@@ -25,9 +21,6 @@ _MOVING = Q(next_engine__gt=Literal(""))
 
 
 class AlbumQuerySet(models.QuerySet["Album"]):
-    def owned_by(self, user: "User | None") -> Self:
-        return self.filter(owner=user) if user else self.none()
-
     def present(self) -> Self:
         """Those that are not deleted."""
         return self.filter(deleted_at__isnull=True)

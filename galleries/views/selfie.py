@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.errors import Refusal
 from galleries.flows import archive as archive_flow
 from galleries.flows import notice as notice_flow
@@ -124,7 +124,7 @@ def selfie_zip(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRespons
 @require_http_methods(["GET", "POST"])
 @page
 def selfie_withdraw(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
-    selfie = access.selfie_for(viewer, selfie_id)
+    selfie = access.selfie_for(viewer, selfie_id, Action.OWN)
     if not is_confirmed(request):
         return ask(request, _about_withdrawing(selfie))
     token = selfie.link.token
