@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pillow_heif
 from PIL import Image, PngImagePlugin
 
+from galleries.stripping.heif_table import Item, Property, Table, written
 from tests import pictures
 
 CANARY = b"Zanzibar-4711"
@@ -114,6 +116,30 @@ def heic(small: bool = False, transparent: bool = False, **options: Any) -> byte
     return buffer.getvalue() + box
 
 
+def _bare_heic(picture: pictures.Pixels) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(picture)).save(buffer, quality=92)
+    return buffer.getvalue()
+
+
+@cache
+def tiled_heic() -> bytes:
+    """Two tiles side by side, as telephones write large pictures, and a note in each of them and behind them."""
+    tiles = [_bare_heic(pictures.portrait()), _bare_heic(np.ascontiguousarray(pictures.portrait()[:, ::-1]))]
+    coded = [tile[tile.index(b"mdat") + 4 :] for tile in tiles]
+    # A message of the encoder's (SEI), which no decoder shows.
+    coded = [struct.pack(">IH", 2 + len(CANARY), 39 << 9 | 1) + CANARY + each for each in coded]
+    kinds = {kind: tiles[0][tiles[0].index(kind) - 4 :] for kind in (b"hvcC", b"ispe")}
+    bodies = {kind: box[8 : int.from_bytes(box[:4])] for kind, box in kinds.items()}
+    properties = [(Property(kind, body), kind == b"hvcC") for kind, body in bodies.items()]
+    whole = Property(b"ispe", struct.pack(">III", 0, 1024, 512))
+    grid = Item(1, b"grid", False, [(whole, False)], 0, 0, struct.pack(">BBBBHH", 0, 0, 0, 1, 1024, 512))
+    items = [grid, Item(2, b"hvc1", True, properties, 0, len(coded[0]), b"")]
+    items.append(Item(3, b"hvc1", True, properties, len(coded[0]), len(coded[1]), b""))
+    table = Table(1, b"heic\0\0\0\0mif1heic" + CANARY, items, [(b"dimg", 1, [2, 3])])
+    return written(table, sum(map(len, coded))) + b"".join(coded) + struct.pack(">I4s", 21, b"free") + CANARY
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "JPEG": jpeg,
     "JPEG, progressive": lambda: jpeg(progressive=True),
@@ -123,5 +149,6 @@ FILES: dict[str, Callable[[], bytes]] = {
     "WebP": webp,
     "WebP, lossless": lambda: webp(lossless=True),
     "HEIC": heic,
+    "HEIC, tiled": tiled_heic,
     "HEIC, transparent": lambda: heic(transparent=True),
 }

@@ -26,6 +26,7 @@ NOTED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "PNG": ("PNG", lambda: noted.png(small=True)),
     "WebP": ("WebP", lambda: noted.webp(small=True)),
     "HEIC": ("HEIC", lambda: noted.heic(small=True)),
+    "HEIC, tiled": ("HEIC", noted.tiled_heic),
     "HEIC, transparent": ("HEIC", lambda: noted.heic(small=True, transparent=True)),
 }
 ROUNDS = 20_000 if os.environ.get("FUZZ") == "long" else 400
