@@ -109,7 +109,7 @@ def heic(small: bool = False, transparent: bool = False, **options: Any) -> byte
     file, buffer = pillow_heif.from_pillow(picture), io.BytesIO()
     file.add_from_pillow(Image.fromarray(pictures.quadrants()))
     for each in file:
-        each.info["thumbnails"] = [128]
+        each.info["thumbnails"] = [128]  # type: ignore[assignment]  # a list is what it takes
     facts = {"exif": exif_block(), "xmp": _XMP, "icc_profile": pictures.foreign_profile()} | options
     file.save(buffer, save_all=True, primary_index=0, **facts)
     box = struct.pack(">I4s", 24 + len(CANARY), b"uuid") + bytes(16) + CANARY
