@@ -15,7 +15,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
 from galleries.errors import Refusal
-from galleries.models import Album, Archive, Guest, Link, Match, Photo, ReturnLink, Selfie, User, Visit
+from galleries.models import Album, ApiToken, Archive, Guest, Link, Match, Photo, ReturnLink, Selfie, User, Visit
 from galleries.models.account import SCOPES
 from galleries.models.sharing import open_link
 
@@ -336,6 +336,18 @@ def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
 
 def _one(visible: QuerySet[_M], pk: uuid.UUID) -> _M:
     found = visible.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def api_tokens(viewer: Viewer) -> QuerySet[ApiToken]:
+    """The viewer's own. Only pages ask, and there nobody comes by a token."""
+    return ApiToken.objects.filter(user=viewer.user) if viewer.user else ApiToken.objects.none()
+
+
+def api_token_for(viewer: Viewer, public_id: uuid.UUID) -> ApiToken:
+    found: ApiToken | None = api_tokens(viewer).filter(public_id=public_id).first()
     if found is None:
         raise Http404
     return found

@@ -24,7 +24,7 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
-from galleries.models import Album, Archive, Link, Photo, ReturnLink, Selfie, User
+from galleries.models import Album, Alert, ApiToken, Archive, Link, Photo, ReturnLink, Selfie, User
 from tests import pictures
 from tests.conftest import Found, browser_of, ready_photo, search
 
@@ -49,6 +49,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "api:album-photos-check"): f"{OWNERS} 200",
     ("GET", "api:album-progress"): f"{OWNERS} 200",
     ("POST", "api:album-retry"): f"{OWNERS} 200",
+    ("GET", "api:album-searches"): f"{OWNERS} 200",
+    ("GET", "api:album-alerts"): f"{OWNERS} 200",
+    ("POST", "api:alert-settle"): f"{OWNERS} 200",
     ("GET", "api:album-links"): f"{OWNERS} 200",
     ("POST", "api:album-links"): f"{OWNERS} 201",
     ("POST", "api:album-archives"): f"{OWNERS} 201",
@@ -94,6 +97,15 @@ TABLE: dict[tuple[str, str], str] = {
     # There is an administrator already.
     ("GET", "first-admin"): "404 404 404 404 404 404",
     ("POST", "first-admin"): "404 404 404 404 404 404",
+    ("GET", "tokens"): "302 200 200 302 302 200",
+    ("POST", "tokens"): NOT_OFFERED,
+    # Who is signed in is asked for their password once more.
+    ("GET", "token-new"): "302 302 302 302 302 302",
+    ("POST", "token-new"): "302 302 302 302 302 302",
+    ("GET", "token"): f"{OWNERS_PAGE} 302",
+    ("POST", "token"): f"{OWNERS_PAGE} 302",
+    ("GET", "token-revoke"): f"{OWNERS_PAGE} 200",
+    ("POST", "token-revoke"): f"{OWNERS_PAGE} 302",
     ("GET", "albums"): "302 200 200 302 302 200",
     ("POST", "albums"): NOT_OFFERED,
     ("GET", "album-new"): "302 200 200 302 302 200",
@@ -126,6 +138,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "album-upload"): f"{OWNERS_PAGE} 302",
     ("GET", "album-retry"): NOT_OFFERED,
     ("POST", "album-retry"): f"{OWNERS_PAGE} 302",
+    ("GET", "album-searches"): f"{OWNERS_PAGE} 200",
+    ("POST", "album-searches"): f"{OWNERS_PAGE} 302",
     ("GET", "album-listing"): f"{OWNERS_PAGE} 200",
     ("POST", "album-listing"): NOT_OFFERED,
     ("GET", "album-photos-change"): NOT_OFFERED,
@@ -210,6 +224,23 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "account_reset_password_from_key_done"): NOT_OFFERED,
     ("GET", "account_reset_password_from_key"): FOR_ALL,
     ("POST", "account_reset_password_from_key"): FOR_ALL,
+    # The second step at sign-in: nobody here has one.
+    ("GET", "mfa_index"): "302 200 200 302 302 200",
+    ("POST", "mfa_index"): "302 405 405 302 302 405",
+    ("GET", "mfa_authenticate"): "302 302 302 302 302 302",
+    ("POST", "mfa_authenticate"): "302 302 302 302 302 302",
+    ("GET", "mfa_reauthenticate"): "302 302 302 302 302 302",
+    ("POST", "mfa_reauthenticate"): "302 302 302 302 302 302",
+    ("GET", "mfa_activate_totp"): "302 302 302 302 302 302",
+    ("POST", "mfa_activate_totp"): "302 302 302 302 302 302",
+    ("GET", "mfa_deactivate_totp"): "302 404 404 302 302 404",
+    ("POST", "mfa_deactivate_totp"): "302 404 404 302 302 404",
+    ("GET", "mfa_view_recovery_codes"): "302 404 404 302 302 404",
+    ("POST", "mfa_view_recovery_codes"): "302 405 405 302 302 405",
+    ("GET", "mfa_generate_recovery_codes"): "302 302 302 302 302 302",
+    ("POST", "mfa_generate_recovery_codes"): "302 302 302 302 302 302",
+    ("GET", "mfa_download_recovery_codes"): "302 404 404 302 302 404",
+    ("POST", "mfa_download_recovery_codes"): "302 404 404 302 302 404",
     ("GET", "account_reset_password_done"): FOR_ALL,
     ("POST", "account_reset_password_done"): NOT_OFFERED,
 }
@@ -226,8 +257,10 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "album-face-search"): {"on": "no", "confirmed": "yes"},
     ("POST", "album-link-new"): {"can_browse": "on"},
     ("POST", "album-zip"): {"size": "original"},
+    ("POST", "album-searches"): {"alert": "alert_id"},
     ("POST", "link"): {"enabled": "no"},
     ("POST", "link-delete"): {"confirmed": "yes"},
+    ("POST", "token-revoke"): {"confirmed": "yes"},
     ("POST", "selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
     ("POST", "selfie-zip"): {"size": "original"},
     ("POST", "selfie-devices"): {"step": "make"},
@@ -287,12 +320,14 @@ def world(db: None) -> World:
     ids = {
         "album_id": album.pk,
         "photo_id": Photo.objects.get(album=album).pk,
+        "alert_id": Alert.objects.create(album=album, link=guest.selfie.link, sign="many_guests", network_label="a").pk,
         "link_id": guest.selfie.link_id,
         "token": guest.selfie.link.token,
         "selfie_id": guest.selfie.pk,
         "return_token": ReturnLink.make(guest.selfie),
         "mail_token": guest.selfie.mail_token,
         "archive_id": Archive.objects.get(selfie=guest.selfie).pk,
+        "token_id": ApiToken.objects.create(user=owner)[0].public_id,
         "rest": "no/such/route/",
         "uidb36": "1",
         "key": "no-key",

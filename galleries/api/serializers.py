@@ -32,7 +32,8 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
         model = Album
         fields = [
             "id", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
-            "link_preview", "logo_url", "created_at", "photos_url", "progress_url",
+            "link_preview", "persons_a_guest", "live_camera_only", "logo_url", "created_at", "photos_url",
+            "progress_url",
         ]  # fmt: skip
 
     def get_logo_url(self, album: Album) -> str | None:
@@ -101,6 +102,12 @@ class SameNameSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
 
 
+class OverQuotaSerializer(serializers.Serializer[Any]):
+    sha256 = serializers.CharField()
+    code = serializers.ChoiceField(["quota_photos", "quota_bytes"])
+    detail = serializers.CharField()
+
+
 class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
     missing = serializers.ListField(child=serializers.CharField())
     duplicate = serializers.ListField(child=serializers.CharField())
@@ -108,6 +115,11 @@ class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
         many=True,
         help_text="Missing files whose name and folder a photo here has, with other bytes; `id` is that photo's. Sent "
         "with `replaces`, they take its place.",
+    )
+    over_quota = OverQuotaSerializer(
+        many=True,
+        help_text="Missing files that there is no room for, if the others are sent first; sent nevertheless, they are "
+        "rejected by the same code.",
     )
 
 
@@ -163,7 +175,9 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class LinkSerializer(serializers.ModelSerializer[Link]):
-    password = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=128)
+    password = serializers.CharField(
+        write_only=True, required=False, allow_blank=True, trim_whitespace=False, max_length=128
+    )
     max_uses = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1_000_000)
     token = serializers.CharField(read_only=True)
     url = serializers.SerializerMethodField()
@@ -197,6 +211,9 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
     event_date = serializers.DateField(allow_null=True)
     photo_count = serializers.IntegerField(allow_null=True)
     face_search = serializers.BooleanField()
+    live_camera_only = serializers.BooleanField(
+        help_text="Selfies are taken on the page; sent by the API they get 403."
+    )
     can_browse = serializers.BooleanField()
     can_download = serializers.BooleanField()
     needs_password = serializers.BooleanField()
@@ -208,6 +225,7 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
             "event_date": album.event_date,
             "photo_count": None if link.needs_password else album.photos.shown().count(),
             "face_search": album.face_search,
+            "live_camera_only": album.live_camera_only,
             "can_browse": link.can_browse,
             "can_download": link.can_download,
             "needs_password": link.needs_password,

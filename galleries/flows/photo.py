@@ -29,7 +29,7 @@ from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Phot
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 from galleries.stripping import Stripped
 
-from . import lost, readiness, replacement, selfie, stripped
+from . import lost, posted, quota, readiness, replacement, stripped
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -91,9 +91,11 @@ def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], repl
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
         try:
             header = images.inspect(received.path)
-        except images.ImageRejected as rejected:
-            return _refuse(album, rejected, **facts)
-        return _accept(album, header, received, known, replaces=replaces, **facts)
+            # Known before it is stored; what several do at once is settled with its row.
+            quota.require_room(album.owner_id, received.size)
+            return _accept(album, header, received, known, replaces=replaces, **facts)
+        except (images.ImageRejected, quota.Exceeded) as refused:
+            return _refuse(album, refused, **facts)
 
 
 def _accept(
@@ -107,7 +109,7 @@ def _accept(
     try:
         storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
-    except (IntegrityError, Refusal) as error:
+    except (IntegrityError, Refusal, quota.Exceeded) as error:
         # These are known not to be committed. After any other error the row may be there: upkeep finds out.
         Arrival.give_up(photo.original_key)
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
@@ -124,11 +126,12 @@ def _accept(
 
 @transaction.atomic
 def _add(photo: Photo, refused_before: Photo | None) -> None:
-    """Raises IntegrityError when the same bytes were added in the meantime."""
+    """Raises IntegrityError when the same bytes were added in the meantime, and quota.Exceeded."""
     album = _still_there(photo.album)
     photo.wanted_engine = album.engine if album.face_search else ""
     if refused_before:
         refused_before.delete()
+    quota.reserve(album.owner_id, photo.size)
     photo.save(force_insert=True)
     if not Arrival.strike_off(photo.original_key):
         raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
@@ -148,15 +151,21 @@ def _duplicate(known: Photo, name: str) -> Reception:
 
 
 @transaction.atomic
-def _refuse(album: Album, rejected: images.ImageRejected, **facts: Any) -> Reception:
+def _refuse(album: Album, refused: images.ImageRejected | quota.Exceeded, **facts: Any) -> Reception:
     """Keep the name and the reason of a file that is not kept; once, however often it comes."""
     album = _still_there(album)
-    reason = {"state": Photo.State.REJECTED, "code": rejected.code, "detail": rejected.detail}
+    reason = {"state": Photo.State.REJECTED, "code": refused.code, "detail": refused.detail}
     same = {"sha256": facts["sha256"]} if "sha256" in facts else {"sha256": "", **facts}
-    if known := album.photos.filter(**same).first():
-        _duplicate(known, facts["name"])
-        return Reception(Outcome.REJECTED, known, facts["name"])
-    return Reception(Outcome.REJECTED, album.photos.create(**facts, **reason), facts["name"])
+    known = album.photos.filter(**same).first()
+    if known is None:
+        return Reception(Outcome.REJECTED, album.photos.create(**facts, **reason), facts["name"])
+    again = _duplicate(known, facts["name"])
+    if known.original_key:
+        return again  # taken in meanwhile, in the last place that there was
+    # For another reason, perhaps, than the last time.
+    known.code, known.detail = refused.code, refused.detail
+    known.save(update_fields=["code", "detail"])
+    return Reception(Outcome.REJECTED, known, facts["name"])
 
 
 def progress(album: Album) -> dict[str, int]:
@@ -192,6 +201,7 @@ def delete(photos: Iterable[Photo]) -> None:
     list(Album.objects.locked().filter(pk__in={photo.album_id for photo in photos}).order_by("pk").values_list("pk"))
     # Locked first: what a worker is just committing is then there to be deleted with them.
     doomed = list(Photo.objects.select_for_update().filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
+    quota.give_back(doomed)
     Erasure.order_of_photos(doomed)
     Photo.objects.filter(pk__in=[photo.pk for photo in doomed]).delete()
 
@@ -304,7 +314,7 @@ def _keep(photo: Photo, examined: Examined) -> None:
     if held is None and not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
-        selfie.announce(photo.album_id, examined.engine)
+        posted.announce(photo.album_id, examined.engine)
 
 
 def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:

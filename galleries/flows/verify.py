@@ -23,7 +23,7 @@ from galleries import storage
 from galleries.models import Album, Arrival, Erasure, Photo, Selfie
 from galleries.models.lease import from_now
 
-from . import lost, soundness
+from . import lost, quota, soundness
 from .soundness import Fault, fault_of, files_of
 from .upkeep import ARRIVAL_SECONDS, INCOMING_SECONDS, LEFT_SECONDS, SCRATCH_SECONDS
 
@@ -59,11 +59,12 @@ class Kind(StrEnum):
     FACE_COUNT_WRONG = "face_count_wrong"
     SEARCH_WRONG = "search_wrong"
     ARCHIVE_WRONG = "archive_wrong"
+    USAGE_WRONG = "usage_wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`row` is the id of the photo, album, search, zip, erasure or arrival that it is about."""
+    """`row` is the id of the photo, album, search, zip, erasure, arrival or user that it is about."""
 
     kind: Kind
     key: str = ""
@@ -233,6 +234,10 @@ def check_left(report: Report) -> None:
         report.findings.append(Finding(Kind.ARRIVAL_LEFT, arrival.key, str(arrival.pk)))
     if forgotten := storage.forgotten_incoming(INCOMING_SECONDS + 4 * LEFT_SECONDS):
         report.findings.append(Finding(Kind.TEMPORARY_LEFT, detail=f"{len(forgotten)} files"))
+
+
+def check_usage(report: Report) -> None:
+    report.findings += [Finding(Kind.USAGE_WRONG, row=str(each.user), detail=each.words) for each in quota.drifted()]
 
 
 def batches(rows: QuerySet[_Row], size: int = _BATCH) -> Iterator[list[_Row]]:

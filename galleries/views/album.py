@@ -16,6 +16,8 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import live as live_flow
 from galleries.flows import photo as photo_flow
+from galleries.flows import watch
+from galleries.flows.quota import Quota
 from galleries.forms import FaceSearchForm
 from galleries.models import Album
 
@@ -49,11 +51,17 @@ def album(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
 def _desk(album: Album) -> dict[str, Any]:
     """A form takes a millisecond to draw: not where nobody is to see it."""
     basis = {"legal_basis": album.legal_bases.first()} if album.face_search else {"basis": FaceSearchForm()}
-    return basis | {
-        "links": album.links.all(),
-        "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
-        "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
-    }
+    alerts = {"alert_count": watch.open_alerts(album)} if album.face_search else {}
+    return (
+        basis
+        | alerts
+        | {
+            "links": album.links.all(),
+            "quota": Quota.of(album.owner_id),
+            "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
+            "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
+        }
+    )
 
 
 def _grid(album: Album, tally: dict[str, int], choice: Choice, after: str) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
-from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm
+from galleries.flows.quota import Quota
+from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm, SelfieRulesForm
 from galleries.models import Album, Link, Photo
 from galleries.models.album import RESTORE_DAYS
 
@@ -41,6 +42,7 @@ def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
     counts = _counts_by_album(own)
     rows = [(album, counts[album.pk]) for album in found.order_by("-day", "-created_at")]
     context = {"albums": rows, "deleted_count": access.deleted_albums(viewer).count()}
+    context |= {"quota": Quota.of(access.require_user(viewer).pk)}
     return render(request, "albums.html", context)
 
 
@@ -72,11 +74,12 @@ def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponse
     album = access.album_for(viewer, album_id)
     form = AlbumForm(request.POST or None, instance=album)
     brand = BrandForm(request.POST or None, request.FILES or None, instance=access.album_for(viewer, album_id))
-    if form.is_valid() and brand.is_valid():
+    rules = SelfieRulesForm(request.POST or None, instance=access.album_for(viewer, album_id))
+    if form.is_valid() and brand.is_valid() and rules.is_valid():
         with told_by(brand):
-            brand_flow.change(album, **form.cleaned_data, **brand.changes())
+            brand_flow.change(album, **form.cleaned_data, **rules.cleaned_data, **brand.changes())
             return redirect("album", album.pk)
-    context = {"form": form, "brand": brand, "album": access.album_for(viewer, album_id)}
+    context = {"form": form, "rules": rules, "brand": brand, "album": access.album_for(viewer, album_id)}
     return render(request, "album_form.html", context)
 
 

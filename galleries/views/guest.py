@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, OuterRef, Q, Subquery, UUIDField
 from django.http import HttpResponse, HttpResponseBase
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
+from galleries.flows import camera
 from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit as visit_flow
@@ -38,6 +40,7 @@ def guest_link(request: Request, viewer: Viewer, token: str) -> HttpResponseBase
     steps: dict[str, Callable[[Request, Viewer, Link], HttpResponseBase]] = {
         "unlock": _unlock,
         "browse": _browse,
+        "camera": _camera,
         "selfie": _selfie,
     }
     if request.method == "POST":
@@ -71,7 +74,9 @@ def _unlock(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
     form = UnlockForm(request.POST)
     if form.is_valid():
         with told_by(form):
-            _, key = visit_flow.enter(link, viewer, form.cleaned_data["password"])
+            # The secret of its CSRF cookie is the one name that every browser has before it is let in.
+            browser = request.META.get("CSRF_COOKIE", "")
+            _, key = visit_flow.enter(link, viewer, form.cleaned_data["password"], browser=browser)
             return _on_the_way("guest-link", link.token, key)
     return _landing(request, viewer, link, form, status=403)
 
@@ -82,6 +87,18 @@ def _browse(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
         raise Refusal("browsing_off", "This link shows each guest their own photos only.", status=403)
     _, key = visit_flow.enter(link, viewer)
     return _on_the_way("shared", link.album_id, key)
+
+
+def _camera(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
+    """The page's camera has just opened."""
+    access.require_visit(viewer, link)
+    return HttpResponse(camera.ticket(link, _browser(request)), content_type="text/plain")
+
+
+def _browser(request: Request) -> str:
+    """A secret that this browser's cookie holds, also before it is a guest's."""
+    get_token(request)
+    return str(request.META["CSRF_COOKIE"])
 
 
 def _selfie(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
@@ -97,6 +114,7 @@ def _selfie(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
                 consent=sent["consent"],
                 keep_me_posted=sent["keep_me_posted"],
                 email=sent["email"],
+                by_camera=camera.took_it(link, _browser(request), sent["ticket"]),
             )
             return _on_the_way("selfie", selfie.pk, key)
     return _landing(request, viewer, link, form, status=400)

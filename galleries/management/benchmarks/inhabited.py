@@ -145,7 +145,7 @@ def _add_person(album: Album, selfie: Path) -> None:
     blocks = list(album.blocks.order_by("pk")[: _OF_THE_PERSON // FACES_A_PHOTO])
     for number, block in enumerate(blocks):
         vectors = np.frombuffer(block.vectors, dtype="<f4").reshape(FACES_A_PHOTO, -1).copy()
-        vectors[0] = _unit(person + 0.03 * (number + 1) * vectors[0])
+        vectors[0] = _unit(person + (0.15 + 0.01 * number) * vectors[0])
         block.vectors = vectors.tobytes()
     EmbeddingBlock.objects.bulk_update(blocks, ["vectors"])
 

@@ -146,7 +146,7 @@ def fill(faces: int, path: Path | None = None) -> uuid.UUID:
     album = new_album()
     vectors = _unit(np.random.default_rng(1).standard_normal((faces, recognition.engine().dimension)))
     person = vectors[0] if path is None else _embedded(path)
-    spread = np.linspace(0.02, 0.5, min(_OF_THE_PERSON, faces))[:, None]
+    spread = np.linspace(0.15, 0.5, min(_OF_THE_PERSON, faces))[:, None]
     vectors[: len(spread)] = _unit(person + spread * vectors[: len(spread)])
     for start in range(0, faces, 1000 * FACES_A_PHOTO):
         _store(album, vectors[start : start + 1000 * FACES_A_PHOTO])

@@ -43,6 +43,7 @@ _WORDS = {
     Kind.FACE_COUNT_WRONG: "the number of a photo's faces is wrong",
     Kind.SEARCH_WRONG: "what a search keeps for later photos is of no use",
     Kind.ARCHIVE_WRONG: "a zip's list is not as its photos are",
+    Kind.USAGE_WRONG: "what a photographer keeps is not what was counted against their quota",
 }
 
 
@@ -118,6 +119,7 @@ def examined(album: UUID | None, *, quick: bool) -> Report:
         verify.check_keys(prefixes, report, lambda count: progress.advance(keys, count))
         if album is None:
             verify.check_left(report)
+            verify.check_usage(report)
     return report
 
 
