@@ -123,17 +123,19 @@ def _bare_heic(picture: pictures.Pixels) -> bytes:
 
 
 @cache
-def tiled_heic() -> bytes:
+def tiled_heic(small: bool = False) -> bytes:
     """Two tiles side by side, as telephones write large pictures, and a note in each of them and behind them."""
-    tiles = [_bare_heic(pictures.portrait()), _bare_heic(np.ascontiguousarray(pictures.portrait()[:, ::-1]))]
+    picture = pictures.quadrants(128, 128) if small else pictures.portrait()
+    edge = len(picture)
+    tiles = [_bare_heic(picture), _bare_heic(np.ascontiguousarray(picture[:, ::-1]))]
     coded = [tile[tile.index(b"mdat") + 4 :] for tile in tiles]
     # A message of the encoder's (SEI), which no decoder shows.
     coded = [struct.pack(">IH", 2 + len(CANARY), 39 << 9 | 1) + CANARY + each for each in coded]
     kinds = {kind: tiles[0][tiles[0].index(kind) - 4 :] for kind in (b"hvcC", b"ispe")}
     bodies = {kind: box[8 : int.from_bytes(box[:4])] for kind, box in kinds.items()}
     properties = [(Property(kind, body), kind == b"hvcC") for kind, body in bodies.items()]
-    whole = Property(b"ispe", struct.pack(">III", 0, 1024, 512))
-    grid = Item(1, b"grid", False, [(whole, False)], 0, 0, struct.pack(">BBBBHH", 0, 0, 0, 1, 1024, 512))
+    whole = Property(b"ispe", struct.pack(">III", 0, 2 * edge, edge))
+    grid = Item(1, b"grid", False, [(whole, False)], 0, 0, struct.pack(">BBBBHH", 0, 0, 0, 1, 2 * edge, edge))
     items = [grid, Item(2, b"hvc1", True, properties, 0, len(coded[0]), b"")]
     items.append(Item(3, b"hvc1", True, properties, len(coded[0]), len(coded[1]), b""))
     table = Table(1, b"heic\0\0\0\0mif1heic" + CANARY, items, [(b"dimg", 1, [2, 3])])
