@@ -45,7 +45,7 @@ def passed_on(reader: Reader, data: bytes) -> bytes:
 
 
 def altered(whole: bytes, chance: random.Random, *, shifting: bool) -> bytes:
-    """A few bytes set, cut off, or if it may be `shifting` taken out; mostly at the beginning, where the structure is."""
+    """A few bytes set, cut off, or if it may be `shifting` taken out; mostly where the structure is: early."""
     data = bytearray(whole)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         place = min(int(chance.expovariate(8 / len(data))), len(data) - 1)
