@@ -154,7 +154,7 @@ def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
     list(own.select_for_update().order_by("pk").values_list("pk"))
     shown = Match.objects.filter(is_shown("photo__"), selfie=selfie, photo=photo_id)
     match = shown.select_related("photo").first()
-    if match is None:
+    if match is None or selfie.state_now != Selfie.State.DONE:
         raise Refusal("not_in_result", "This photo is not in your result.", status=404)
     Match.objects.filter(selfie__in=own, photo=photo_id).update(verdict=verdict)
     match.verdict = verdict

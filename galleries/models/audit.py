@@ -113,6 +113,7 @@ class Alert(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        indexes = [models.Index(fields=["seen_at"], name="alert_seen")]
         constraints = [
             models.UniqueConstraint(
                 fields=["album", "link", "network_label", "guest_label", "sign"],
