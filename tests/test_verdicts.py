@@ -88,14 +88,18 @@ def test_said_at_the_moment_of_withdrawal_nothing_of_it_is_left(found: Found) ->
         # In memory, as tests have it, it is locked for whoever comes second; on PostgreSQL this is run once more.
         return
     mine, wrong = Photo.objects.get(name="mine.jpg"), others(found.selfie.album)[0]
-    selfie = Selfie.objects.get()
+    # As requests have them: each its own.
+    searches = [Selfie.objects.get() for _ in range(12)]
 
-    def meddle(number: int = 0) -> None:
-        selfie_flow.judge(selfie, mine.pk if number % 2 else wrong.pk, "me")
+    def meddle() -> None:
+        selfie = searches.pop()
+        if len(searches) == 6:
+            selfie_flow.withdraw(selfie)
+        else:
+            selfie_flow.judge(selfie, mine.pk if len(searches) % 2 else wrong.pk, "me")
 
-    numbers = iter(range(12))
-    told = in_threads(12, lambda: selfie_flow.withdraw(selfie) if (n := next(numbers)) == 6 else meddle(n))
-    assert {type(error) for error in told if error} <= {Refusal}
+    told = in_threads(12, meddle)
+    assert {type(error) for error in told} <= {Refusal}
     assert not Match.objects.exists()
     assert found.api.get(f"/api/v1/photos/{mine.pk}/original").status_code == 404
 

@@ -76,8 +76,11 @@ def receive(
     `by_camera`: it comes from the camera step of the page, which some albums insist on.
     """
     if link.album.live_camera_only and not by_camera:
-        words = "This album takes selfies by the camera of its page only. Open the link and take one there, now."
-        raise Refusal("live_camera_only", words, status=403)
+        raise Refusal(
+            "live_camera_only",
+            "This album takes selfies by the camera of its page only. Open the link and take one there, now.",
+            status=403,
+        )
     if not consent:
         raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
     admission.require_room_to_search()
