@@ -47,7 +47,7 @@ for question in ("new guests", "link", "waiting", "day", "slowed"):
     Visit.objects.create(guest=guest, link=link, unlocked=True)
     made[question] = link.token, key
     if question == "slowed":
-        Alert.objects.create(album=album, link=link, sign="many_guests", network_label=label(album, "127.0.0.1"))
+        Alert.objects.create(album=album, link=link, sign="many_refused", network_label=label(album, "127.0.0.1"))
 print(json.dumps(made))
 """
 CROWD = """
