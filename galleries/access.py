@@ -329,6 +329,11 @@ def require_visit(viewer: Viewer, link: Link) -> None:
         raise Refusal("password_required", "This link has a password. Unlock it first.", status=403)
 
 
+def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
+    """Whether a photo goes to the viewer as it was sent: to its owner. Anybody else gets it without its metadata."""
+    return owned_by(viewer, Photo).filter(pk=photo.pk).exists()
+
+
 def _one(visible: QuerySet[_M], pk: uuid.UUID) -> _M:
     found = visible.filter(pk=pk).first()
     if found is None:

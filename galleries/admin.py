@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import transaction
 from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +24,7 @@ from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit as visit_flow
+from galleries.flows.quota import Quota
 from galleries.models import (
     Album,
     ApiToken,
@@ -40,7 +44,28 @@ from galleries.models import (
 from galleries.models.photo import PhotoQuerySet
 
 admin.site.site_header = admin.site.site_title = "Pixora"
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+_is_staff = admin.site.has_permission
+
+
+def _may_enter(request: HttpRequest) -> bool:
+    return _is_staff(request) and not _lacks_second_factor(request)
+
+
+def _lacks_second_factor(request: HttpRequest) -> bool:
+    return settings.PIXORA_STAFF_NEED_MFA and not is_mfa_enabled(request.user)
+
+
+@secure_admin_login
+def _login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+    """Only staff who are signed in come here: they lack the second factor, or came by this address."""
+    if not _lacks_second_factor(request):
+        return redirect("admin:index")
+    messages.warning(request, _("The administration wants a second step at sign-in. Set it up here, then go on."))
+    return redirect("mfa_index")
+
+
+admin.site.has_permission = _may_enter  # type: ignore[method-assign]
+admin.site.login = _login  # type: ignore[method-assign]
 
 
 class ReadOnly:
@@ -107,9 +132,11 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
     fieldsets = [
         (None, {"fields": ["email", "password"]}),
         (_("Person"), {"fields": ["first_name", "last_name"]}),
+        (_("Quota"), {"fields": ["photo_limit", "byte_limit", "kept"]}),
         (_("Permissions"), {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
+    readonly_fields = ["kept"]
     add_fieldsets = [(None, {"fields": ["email", "usable_password", "password1", "password2"]})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -118,11 +145,17 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
     @transaction.atomic
     def delete_all(self, rows: Iterable[User]) -> None:
         for user in rows:
-            for album in user.albums.all():
+            # All of them before what each of them gives back to the quota.
+            for album in user.albums.locked().order_by("pk"):
                 album_flow.delete_for_good(album)
             for guest in user.guests.all():
                 _erase(guest)
             user.delete()
+
+    @admin.display(description=_("photos and bytes kept"))
+    def kept(self, user: User) -> str:
+        quota = Quota.of(user.pk)
+        return f"{quota.photos} / {quota.photo_limit or '-'}, {quota.bytes} / {quota.byte_limit or '-'}"
 
     @admin.display(description=_("albums"), ordering="albums_made")
     def album_count(self, user: Any) -> int:
@@ -177,7 +210,12 @@ class AlbumAdmin(CountedDeletion):
 
     def save_model(self, request: HttpRequest, obj: Album, form: ModelForm, change: bool) -> None:
         """What is not in the form may have changed since it was opened: face search, counts."""
-        obj.save(update_fields=form.changed_data if change else None)
+        if not change:
+            obj.save()
+            return
+        if "owner" in form.changed_data:
+            album_flow.hand_over(obj, obj.owner)
+        obj.save(update_fields=[name for name in form.changed_data if name != "owner"])
 
     def delete_all(self, rows: Iterable[Album]) -> None:
         for album in rows:

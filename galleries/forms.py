@@ -38,6 +38,13 @@ def _end_of(day: date | None) -> datetime | None:
     return datetime.combine(day, time.max, tzinfo=timezone.get_default_timezone()) if day else None
 
 
+class PasswordToShare(forms.TextInput):
+    """Readable while it is typed, for it is to be told to guests; never sent back with a form that has a fault."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class AlbumForm(forms.ModelForm):
     class Meta:
         model = Album
@@ -147,7 +154,7 @@ class LinkForm(forms.ModelForm):
         required=False,
         strip=False,
         max_length=_PASSWORD_LENGTH,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=PasswordToShare(attrs={"autocomplete": "off"}),
         help_text=_("Guests are asked for it once. Leave it empty for none."),
     )
     last_day = forms.DateField(

@@ -7,20 +7,18 @@ import io
 import json
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
-from typing import BinaryIO, Final, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol, cast
 
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 from PIL.ExifTags import IFD, Base
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -29,6 +27,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from galleries import apart, formats
 from galleries.apart import DecoderFault
 from galleries.formats import ImageRejected, Limits, file_too_large
+from galleries.muted import muted
 from galleries.names import clean_folder, clean_name
 
 __all__ = [
@@ -53,6 +52,8 @@ _PLATES, _PLATE_MARGIN = ((255, 255, 255), (29, 26, 22)), 0.08
 
 # The limits on pixels are ours, and hold before a decoder starts. Pillow's would be a second one, with warnings.
 Image.MAX_IMAGE_PIXELS = None
+# 60 KB of a PNG may unpack to 64 MB of text, which nobody reads.
+PngImagePlugin.MAX_TEXT_MEMORY = 8 << 20
 # A HEIC is validated by decoding the picture itself, never a thumbnail that the file carries.
 pillow_heif.options.THUMBNAILS = False
 pillow_heif.options.DEPTH_IMAGES = False
@@ -188,15 +189,17 @@ def _limits() -> Limits:
 @contextmanager
 def _opened(path: Path, limits: Limits) -> Iterator[tuple[formats.Format, ImageFile.ImageFile]]:
     """The picture with its header read and its size within the limits, no pixel decoded."""
-    with path.open("rb") as file, _muted:
+    with path.open("rb") as file, muted:
         formats.check_file_size(os.fstat(file.fileno()).st_size, limits)
         kind = formats.format_of(file.read(formats.HEAD_BYTES))
         file.seek(0)
         # The readers of WebP and HEIC take the whole file, and hide the file system's errors behind their own.
-        source = file if kind in (formats.JPEG, formats.PNG) else io.BytesIO(file.read())
+        by_parts = kind in (formats.JPEG, formats.PNG)
+        source = cast(BinaryIO, formats.Patient(file)) if by_parts else io.BytesIO(file.read())
         with _bad_bytes_are_damage():
             image = _OPENERS[kind](source)
         formats.check_pixels(image.size, limits)
+        formats.check_frames(kind, getattr(image, "n_frames", 1))
         yield kind, image
 
 
@@ -221,33 +224,6 @@ def _is_interruption(error: Exception) -> bool:
 
     return isinstance(error, SoftTimeLimitExceeded)
 
-
-class _Muted:
-    """Keeps Pillow's remarks on odd metadata out of logs. Python's filters belong to the whole process, not to a
-    thread, so threads that overlap share one entry.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._depth = 0
-        self._saved = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._depth == 0:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.simplefilter("ignore")
-            self._depth += 1
-
-    def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._depth -= 1
-            if self._depth == 0:
-                self._saved.__exit__(None, None, None)
-
-
-_muted = _Muted()
 
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -297,6 +273,8 @@ def _decode(path: Path, longest_edge: int, limits: Limits, *, on_plate: bool = F
         image.draft(None, _fit(image.size, longest_edge * 7 // 8))
         with _bad_bytes_are_damage():
             image.load()
+        # A HEIC has the size that its stream says, which its header need not.
+        formats.check_pixels(image.size, limits)
         picture = _scaled(_scalable(image), longest_edge)
         picture = _in_srgb(_on_plate(picture) if on_plate else picture, image.info.get("icc_profile"))
     if orientation in _TRANSPOSITIONS:

@@ -27,6 +27,8 @@ PIXORA_SENDFILE = env.flag("PIXORA_SENDFILE", False)
 
 DEBUG = env.flag("PIXORA_DEBUG", False)
 SECRET_KEY = env.secret_key("PIXORA_SECRET_KEY", PIXORA_DATA_DIR / "secret_key")
+# Sessions, sealed tokens and signed cursors of the keys before live on.
+SECRET_KEY_FALLBACKS = env.secret("PIXORA_SECRET_KEY_FALLBACKS").split()
 PIXORA_SECRET_KEY_GIVEN = bool(env.secret("PIXORA_SECRET_KEY"))
 PIXORA_HOST = env.text("HOST", "127.0.0.1")
 ALLOWED_HOSTS = env.words("PIXORA_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
@@ -58,6 +60,7 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],
+        "object-src": [NONE],
         "frame-ancestors": [NONE],
     }
 }
@@ -69,6 +72,7 @@ INSTALLED_APPS = [
     "recognition",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "knox",
     "drf_spectacular",
@@ -83,11 +87,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "galleries.middleware.TrustedProxies",
+    "galleries.middleware.Sealed",
+    "csp.middleware.CSPMiddleware",
     "galleries.middleware.Probes",
     "galleries.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -161,7 +167,14 @@ else:
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
 # In the database, so that the limits that protect accounts outlive a lost Redis.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "pixora_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "pixora_cache",
+        # Django keeps 300 and drops a third beyond: who signs in with many addresses would push out their own limit.
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 # Celery
 
@@ -215,7 +228,24 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_REDIRECT_URL = "albums"
+# Whole venues are one address. Passwords are counted by flows/guessing.py; "login_failed" is left for codes of the
+# second step.
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/m/ip",
+    "login_failed": "5/5m/key",
+    "signup": "100/m/ip",
+    "reset_password": "100/m/ip,5/h/key",
+    "reset_password_from_key": "100/m/ip",
+}
 ACCOUNT_ADAPTER = "galleries.views.account.Adapter"
+MFA_ADAPTER = "galleries.views.account.MfaAdapter"
+MFA_TOTP_ISSUER = "Pixora"
+# allauth forgets a used code after its 30 s; one that is taken for longer could be used twice.
+MFA_TOTP_TOLERANCE = 0
+# Where no mail is sent, no address is ever verified.
+MFA_ALLOW_UNVERIFIED_EMAIL = not env.secret("EMAIL_URL")
+# Without a second factor the administrator's desk is one guessed password away.
+PIXORA_STAFF_NEED_MFA = env.flag("PIXORA_STAFF_NEED_MFA", _https)
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -272,6 +302,9 @@ PIXORA_MAX_FILE_BYTES = env.whole_number("PIXORA_MAX_FILE_BYTES", 60_000_000, le
 # The sixteen threads of one web process, each taking in a file of the largest size.
 PIXORA_MIN_FREE_BYTES = env.whole_number("PIXORA_MIN_FREE_BYTES", 1_000_000_000)
 PIXORA_MAX_PIXELS = env.whole_number("PIXORA_MAX_PIXELS", 120_000_000, least=1)
+# What one photographer may keep; 0: no limit.
+PIXORA_QUOTA_PHOTOS = env.whole_number("PIXORA_QUOTA_PHOTOS", 200_000)
+PIXORA_QUOTA_BYTES = env.whole_number("PIXORA_QUOTA_BYTES", 1_099_511_627_776)
 # The form's other fields; files are counted by PIXORA_MAX_FILE_BYTES while they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100

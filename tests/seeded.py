@@ -154,6 +154,7 @@ def _fill(album: Album, count: int, renditions: list[tuple[images.Renditions, in
                 colour=made.colour,
                 face_count=_faces_in(number * 7 % len(renditions)),
                 preview_size=len(made.preview),
+                guest_size=len(made.preview),
             )
         )
         photos[-1].original_key = f"originals/{album.pk}/{photos[-1].pk}.jpg"

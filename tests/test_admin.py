@@ -34,6 +34,7 @@ from galleries.models import (
     ReturnLink,
     SearchRecord,
     Selfie,
+    Usage,
     User,
     Visit,
 )
@@ -43,7 +44,7 @@ from tests.pages import many_photos, text_of
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "galleries"]
 # Rows of another row, shown with it or, as vectors, to nobody.
-WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Visit}
+WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
 # What is counted and watched, for the owner of an album or for nobody.
 WITHIN_OTHERS |= {Alert, AskedAddress, GuestSearches, Person, SearchRecord}
 

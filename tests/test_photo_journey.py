@@ -167,7 +167,7 @@ def test_check_tells_what_is_missing_from_what_is_there(album: Album, owner_api:
     hashes = [photo.sha256, refused.sha256, "0" * 64]
     files = [{"name": "n", "size": 1, "sha256": each} for each in hashes]
     answer = owner_api.post(f"/api/v1/albums/{album.pk}/photos/check/", {"files": files}, format="json")
-    assert answer.json() == {"missing": hashes[1:], "duplicate": [photo.sha256], "same_name": []}
+    assert answer.json() == {"missing": hashes[1:], "duplicate": [photo.sha256], "same_name": [], "over_quota": []}
 
 
 def test_switching_face_search_on_indexes_what_is_there_and_off_forgets_it(album: Album, owner_api: APIClient) -> None:

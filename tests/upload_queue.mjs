@@ -32,7 +32,7 @@ class RoughServer {
   async look(items) {
     await null;
     this.trouble();
-    return { here: new Set(items.map((item) => item.sha256).filter((sum) => this.album.has(sum))), namesake: () => null };
+    return { here: new Set(items.map((item) => item.sha256).filter((sum) => this.album.has(sum))), beyond: new Map(), namesake: () => null };
   }
   async send(item) {
     await null;

@@ -119,8 +119,13 @@ class PhotoCheck(OwnerView):
         here = set(duplicate)
         paths = {file["path"] or file["name"]: file["sha256"] for file in files if file["sha256"] not in here}
         taken = check.namesakes(album, paths)
+        sizes = {file["sha256"]: file["size"] for file in files if file["sha256"] not in here}
+        over_quota = [
+            {"sha256": sha256, "code": exceeded.code, "detail": exceeded.reason}
+            for sha256, exceeded in check.without_room(album, sizes).items()
+        ]
         same_name = [{"path": path, "sha256": paths[path], "id": photo} for path, photo in taken.items()]
-        return Response({"missing": missing, "duplicate": duplicate, "same_name": same_name})
+        return Response({"missing": missing, "duplicate": duplicate, "same_name": same_name, "over_quota": over_quota})
 
 
 class AlbumPhotos(OwnerView):

@@ -92,7 +92,8 @@ class PhotoOriginal(BytesView):
         photo = access.original_for(self.viewer, photo_id)
         if not photo.original_key:
             raise Http404
-        answer = media.send_original(request, photo)
+        send = media.send_original if access.may_have_metadata(self.viewer, photo) else media.send_stripped
+        answer = send(request, photo)
         if request.method == "GET" and answer.status_code == status.HTTP_200_OK:
             visit.note_original(self.viewer, photo)
         return answer

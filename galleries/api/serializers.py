@@ -102,6 +102,12 @@ class SameNameSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
 
 
+class OverQuotaSerializer(serializers.Serializer[Any]):
+    sha256 = serializers.CharField()
+    code = serializers.ChoiceField(["quota_photos", "quota_bytes"])
+    detail = serializers.CharField()
+
+
 class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
     missing = serializers.ListField(child=serializers.CharField())
     duplicate = serializers.ListField(child=serializers.CharField())
@@ -109,6 +115,11 @@ class PhotoCheckAnswerSerializer(serializers.Serializer[Any]):
         many=True,
         help_text="Missing files whose name and folder a photo here has, with other bytes; `id` is that photo's. Sent "
         "with `replaces`, they take its place.",
+    )
+    over_quota = OverQuotaSerializer(
+        many=True,
+        help_text="Missing files that there is no room for, if the others are sent first; sent nevertheless, they are "
+        "rejected by the same code.",
     )
 
 
@@ -164,7 +175,9 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class LinkSerializer(serializers.ModelSerializer[Link]):
-    password = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=128)
+    password = serializers.CharField(
+        write_only=True, required=False, allow_blank=True, trim_whitespace=False, max_length=128
+    )
     max_uses = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1_000_000)
     token = serializers.CharField(read_only=True)
     url = serializers.SerializerMethodField()

@@ -35,6 +35,10 @@ urlpatterns = [
     path("selfies/<uuid:selfie_id>/feedback/", selfies.SelfieFeedback.as_view(), name="selfie-feedback"),
     path("selfies/<uuid:selfie_id>/archives/", selfies.SelfieArchives.as_view(), name="selfie-archives"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(http_method_names=["get", "head"], url_name="api:schema"),
+        name="docs",
+    ),
     re_path("(?P<rest>.*)", Nothing.as_view(), name="nothing"),
 ]

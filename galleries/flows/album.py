@@ -13,7 +13,7 @@ from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User
 
-from . import photo, selfie
+from . import photo, quota, selfie
 from .doorbell import ring
 
 # A transaction of this size, and the files of it, take a fraction of a second.
@@ -36,6 +36,15 @@ def describe(album: Album, **facts: Any) -> None:
     for name, value in facts.items():
         setattr(album, name, value)
     album.save(update_fields=list(facts))
+
+
+@transaction.atomic
+def hand_over(album: Album, owner: User) -> None:
+    """To another photographer, with what its photos take of a quota, whether there is room for it or not."""
+    locked = Album.objects.locked().get(pk=album.pk)
+    quota.move(locked, locked.owner_id, owner.pk)
+    locked.owner = album.owner = owner
+    locked.save(update_fields=["owner"])
 
 
 @transaction.atomic
@@ -148,6 +157,7 @@ def _delete_some(album: Album) -> bool:
         Erasure.order([locked.logo_key])
         locked.delete()
         return False
+    quota.give_back(photos)
     Erasure.order_of_photos(photos)
     Photo.objects.filter(pk__in=[each.pk for each in photos]).delete()
     return True

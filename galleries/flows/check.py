@@ -6,7 +6,7 @@ from uuid import UUID
 from galleries import images, storage
 from galleries.models import Album
 
-from . import lost
+from . import lost, quota
 
 
 def missing_of(album: Album, hashes: list[str]) -> tuple[list[str], list[str]]:
@@ -19,6 +19,12 @@ def missing_of(album: Album, hashes: list[str]) -> tuple[list[str], list[str]]:
         # Known before anything has been sent in vain.
         storage.require_room()
     return missing, [h for h in hashes if h in stored]
+
+
+def without_room(album: Album, sizes: dict[str, int]) -> dict[str, quota.Exceeded]:
+    """Of files that the album lacks, by their SHA-256, those beyond the quota of its owner if the others come first."""
+    room = quota.Quota.of(album.owner_id)
+    return {sha256: exceeded for sha256, size in sizes.items() if (exceeded := room.take(size))}
 
 
 def namesakes(album: Album, paths: Iterable[str]) -> dict[str, UUID]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop
 from galleries import images, metrics, storage
 from galleries.models import Album, EmbeddingBlock, Erasure, Photo
 
+from . import quota
 from .soundness import altered, original_of
 
 LOST, ALTERED = "original_lost", "original_altered"
@@ -63,6 +64,7 @@ def mark(photo: Photo, code: str) -> None:
         return
     if held.state == Photo.State.REJECTED:
         changes: dict[str, Any] = {"original_key": ""}
+        quota.give_back([held])
         Erasure.order([held.original_key])
     else:
         changes = {"state": Photo.State.QUARANTINED, "code": code, "detail": WORDS[code], "wanted_engine": ""}

@@ -17,7 +17,7 @@ from django.db import transaction
 from galleries import storage
 from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Face, Photo, Selfie
 
-from . import lost, photo, soundness, verify
+from . import lost, photo, quota, soundness, verify
 from .doorbell import ring
 from .upkeep import INCOMING_SECONDS, erase_scratch
 from .verify import Finding, Kind
@@ -139,6 +139,10 @@ def _drop_archive(finding: Finding) -> bool:
     return bool(Archive.objects.filter(pk=UUID(finding.row)).delete()[0])
 
 
+def _recount(finding: Finding) -> bool:
+    return quota.recount(int(finding.row))
+
+
 _REPAIRS: dict[Kind, Callable[[Finding], bool]] = {
     Kind.ORIGINAL_MISSING: _ask_for_it,
     Kind.ORIGINAL_ALTERED: _ask_for_it,
@@ -147,6 +151,7 @@ _REPAIRS: dict[Kind, Callable[[Finding], bool]] = {
     Kind.PREVIEW_ALTERED: _take_up,
     Kind.THUMB_MISSING: _take_up,
     Kind.THUMB_ALTERED: _take_up,
+    Kind.STRIPPED_WRONG: _take_up,
     Kind.ORPHAN: _set_aside,
     Kind.SCRATCH_LEFT: _erase_scratch,
     Kind.TEMPORARY_LEFT: _erase_incoming,
@@ -159,4 +164,5 @@ _REPAIRS: dict[Kind, Callable[[Finding], bool]] = {
     Kind.FACE_COUNT_WRONG: _count_faces,
     Kind.SEARCH_WRONG: _stop_following,
     Kind.ARCHIVE_WRONG: _drop_archive,
+    Kind.USAGE_WRONG: _recount,
 }

@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -25,10 +24,11 @@ import recognition
 from galleries import images, metrics, storage
 from galleries.database import count_failure
 from galleries.errors import Refusal, is_full
-from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
+from galleries.models import Album, Arrival, Erasure, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
+from galleries.stripping import Stripped
 
-from . import lost, posted, readiness, replacement
+from . import faces, lost, posted, quota, readiness, replacement, stripped
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -90,9 +90,11 @@ def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], repl
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
         try:
             header = images.inspect(received.path)
-        except images.ImageRejected as rejected:
-            return _refuse(album, rejected, **facts)
-        return _accept(album, header, received, known, replaces=replaces, **facts)
+            # Known before it is stored; what several do at once is settled with its row.
+            quota.require_room(album.owner_id, received.size)
+            return _accept(album, header, received, known, replaces=replaces, **facts)
+        except (images.ImageRejected, quota.Exceeded) as refused:
+            return _refuse(album, refused, **facts)
 
 
 def _accept(
@@ -106,7 +108,7 @@ def _accept(
     try:
         storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
-    except (IntegrityError, Refusal) as error:
+    except (IntegrityError, Refusal, quota.Exceeded) as error:
         # These are known not to be committed. After any other error the row may be there: upkeep finds out.
         Arrival.give_up(photo.original_key)
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
@@ -123,11 +125,12 @@ def _accept(
 
 @transaction.atomic
 def _add(photo: Photo, refused_before: Photo | None) -> None:
-    """Raises IntegrityError when the same bytes were added in the meantime."""
+    """Raises IntegrityError when the same bytes were added in the meantime, and quota.Exceeded."""
     album = _still_there(photo.album)
     photo.wanted_engine = album.engine if album.face_search else ""
     if refused_before:
         refused_before.delete()
+    quota.reserve(album.owner_id, photo.size)
     photo.save(force_insert=True)
     if not Arrival.strike_off(photo.original_key):
         raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
@@ -147,15 +150,21 @@ def _duplicate(known: Photo, name: str) -> Reception:
 
 
 @transaction.atomic
-def _refuse(album: Album, rejected: images.ImageRejected, **facts: Any) -> Reception:
+def _refuse(album: Album, refused: images.ImageRejected | quota.Exceeded, **facts: Any) -> Reception:
     """Keep the name and the reason of a file that is not kept; once, however often it comes."""
     album = _still_there(album)
-    reason = {"state": Photo.State.REJECTED, "code": rejected.code, "detail": rejected.detail}
+    reason = {"state": Photo.State.REJECTED, "code": refused.code, "detail": refused.detail}
     same = {"sha256": facts["sha256"]} if "sha256" in facts else {"sha256": "", **facts}
-    if known := album.photos.filter(**same).first():
-        _duplicate(known, facts["name"])
-        return Reception(Outcome.REJECTED, known, facts["name"])
-    return Reception(Outcome.REJECTED, album.photos.create(**facts, **reason), facts["name"])
+    known = album.photos.filter(**same).first()
+    if known is None:
+        return Reception(Outcome.REJECTED, album.photos.create(**facts, **reason), facts["name"])
+    again = _duplicate(known, facts["name"])
+    if known.original_key:
+        return again  # taken in meanwhile, in the last place that there was
+    # For another reason, perhaps, than the last time.
+    known.code, known.detail = refused.code, refused.detail
+    known.save(update_fields=["code", "detail"])
+    return Reception(Outcome.REJECTED, known, facts["name"])
 
 
 def progress(album: Album) -> dict[str, int]:
@@ -191,6 +200,7 @@ def delete(photos: Iterable[Photo]) -> None:
     list(Album.objects.locked().filter(pk__in={photo.album_id for photo in photos}).order_by("pk").values_list("pk"))
     # Locked first: what a worker is just committing is then there to be deleted with them.
     doomed = list(Photo.objects.select_for_update().filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
+    quota.give_back(doomed)
     Erasure.order_of_photos(doomed)
     Photo.objects.filter(pk__in=[photo.pk for photo in doomed]).delete()
 
@@ -224,6 +234,7 @@ def work() -> None:
 @dataclass(frozen=True)
 class Examined:
     renditions: images.Renditions
+    guests: Stripped | None
     engine: str
     faces: list[recognition.Face]
 
@@ -261,14 +272,15 @@ def _look_at(photo: Photo) -> Examined:
     seen = metrics.timed("decode_seconds")
     with seen, storage.local(photo.original_key) as original, lost.told_from_bad_photos(photo):
         pixels = decode(original, images.DECODE_EDGE).pixels
+        guests = stripped.look(photo, original)
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(_store, photo, renditions)
-        faces = metrics.timed("engine_seconds")(recognition.find_faces)(pixels, engine) if engine else []
+        found = metrics.timed("engine_seconds")(recognition.find_faces)(pixels, engine) if engine else []
         written.result()
-    return Examined(renditions, engine, faces)
+    return Examined(renditions, guests, engine, found)
 
 
 def _store(photo: Photo, renditions: images.Renditions) -> None:
@@ -290,7 +302,7 @@ def _keep(photo: Photo, examined: Examined) -> None:
         giving_way = replacement.locked_giving_way(photo)
         held = Photo.objects.held(photo).select_for_update().first()
         if held and examined.engine and held.wanted_engine:
-            _replace_faces(photo, examined.engine, examined.faces)
+            faces.replace(photo, examined.engine, examined.faces)
         # In this transaction, so that at every moment one of the two is there.
         for replaced in giving_way if held else []:
             replacement.take_over(replaced, photo, examined.engine)
@@ -320,36 +332,8 @@ def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
         preview_crc32=zlib.crc32(preview),
         thumb_size=len(thumb),
         thumb_crc32=zlib.crc32(thumb),
+        **stripped.columns(examined.guests, preview),
     )
-
-
-def _replace_faces(photo: Photo, engine: str, faces: list[recognition.Face]) -> None:
-    Face.objects.filter(photo=photo, engine=engine).delete()
-    # A block's id stands for its vectors: search_index.py knows by it what it has read.
-    EmbeddingBlock.objects.filter(photo=photo, engine=engine).delete()
-    Face.objects.bulk_create(
-        Face(
-            photo=photo,
-            engine=engine,
-            ordinal=ordinal,
-            x=face.box.x,
-            y=face.box.y,
-            width=face.box.width,
-            height=face.box.height,
-            score=face.score,
-            weak=face.weak,
-        )
-        for ordinal, face in enumerate(faces)
-    )
-    EmbeddingBlock.objects.create(
-        photo=photo,
-        album_id=photo.album_id,
-        engine=engine,
-        count=len(faces),
-        vectors=b"".join(np.ascontiguousarray(face.embedding, dtype="<f4").tobytes() for face in faces),
-        weak=bytes(face.weak for face in faces),
-    )
-    Photo.objects.filter(pk=photo.pk).update(face_count=len(faces))
 
 
 def _settle(photo: Photo, **changes: Any) -> bool:
@@ -363,8 +347,7 @@ def _settle(photo: Photo, **changes: Any) -> bool:
 def _set_aside(photo: Photo, state: Photo.State, code: str, detail: str, **changes: Any) -> None:
     """What an earlier engine saw in it goes too: only photos that are ready have vectors."""
     if _settle(photo, state=state, code=code, detail=detail, **changes):
-        Face.objects.filter(photo=photo).delete()
-        EmbeddingBlock.objects.filter(photo=photo).delete()
+        faces.forget(photo)
 
 
 def _strike(photo: Photo, fault: images.DecoderFault) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from galleries import storage
 from galleries.models import Photo
 
+from . import stripped
+
 _READS = 3
 
 
@@ -24,7 +26,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`what` is missing, altered or unreadable."""
+    """`what` is missing, altered or unreadable; of what guests download, wrong."""
 
     file: Expected
     what: str
@@ -77,6 +79,18 @@ def altered(file: Expected, *, quick: bool = False) -> Fault | None:
     if crc32 != file.crc32 or (file.sha256 and sha256.hexdigest() != file.sha256):
         return Fault(file, "altered", "other bytes of the same length")
     return None
+
+
+def faults_of_stripped(photo: Photo, *, quick: bool) -> list[Fault]:
+    """Of what guests download of it, whose files are sound; `quick` reads none."""
+    if photo.state != Photo.State.READY or not photo.original_key:
+        return []
+    file = Expected("stripped", photo.original_key, photo.guest_size, photo.guest_crc32)
+    try:
+        wrong = stripped.contradiction(photo, quick=quick)
+    except Exception as error:  # noqa: BLE001 -- as above
+        return [Fault(file, "unreadable", f"{type(error).__name__}: {error}")]
+    return [Fault(file, "wrong", wrong)] if wrong else []
 
 
 def has_sound_original(photo: Photo) -> bool:

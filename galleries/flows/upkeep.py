@@ -19,6 +19,7 @@ from galleries.models import (
     AskedAddress,
     EmbeddingBlock,
     Erasure,
+    Guesses,
     Guest,
     GuestSearches,
     NewGuests,
@@ -133,7 +134,7 @@ def drop_old() -> None:
     Selfie.objects.ended(ENDED_DAYS).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
-    for budget in (NewGuests, GuestSearches, AskedAddress):
+    for budget in (NewGuests, GuestSearches, AskedAddress, Guesses):
         budget.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()

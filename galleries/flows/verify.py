@@ -23,7 +23,7 @@ from galleries import storage
 from galleries.models import Album, Arrival, Erasure, Photo, Selfie
 from galleries.models.lease import from_now
 
-from . import lost, soundness
+from . import lost, quota, soundness
 from .soundness import Fault, fault_of, files_of
 from .upkeep import ARRIVAL_SECONDS, INCOMING_SECONDS, LEFT_SECONDS, SCRATCH_SECONDS
 
@@ -43,6 +43,7 @@ class Kind(StrEnum):
     PREVIEW_ALTERED = "preview_altered"
     THUMB_MISSING = "thumb_missing"
     THUMB_ALTERED = "thumb_altered"
+    STRIPPED_WRONG = "stripped_wrong"
     LOGO_MISSING = "logo_missing"
     LOGO_ALTERED = "logo_altered"
     SCRATCH_MISSING = "scratch_missing"
@@ -58,11 +59,12 @@ class Kind(StrEnum):
     FACE_COUNT_WRONG = "face_count_wrong"
     SEARCH_WRONG = "search_wrong"
     ARCHIVE_WRONG = "archive_wrong"
+    USAGE_WRONG = "usage_wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`row` is the id of the photo, album, search, zip, erasure or arrival that it is about."""
+    """`row` is the id of the photo, album, search, zip, erasure, arrival or user that it is about."""
 
     kind: Kind
     key: str = ""
@@ -96,7 +98,9 @@ def check_photos(photos: QuerySet[Photo], report: Report, *, quick: bool, tick: 
 
 
 def _faults(photo: Photo, *, quick: bool) -> list[Fault]:
-    return [fault for file in files_of(photo) if (fault := fault_of(file, quick=quick))]
+    faults = [fault for file in files_of(photo) if (fault := fault_of(file, quick=quick))]
+    # Of a file that is not as it was sent, nothing else is to be said.
+    return faults or soundness.faults_of_stripped(photo, quick=quick)
 
 
 def _tell(photo: Photo, report: Report, *, quick: bool) -> None:
@@ -113,7 +117,8 @@ def _tell(photo: Photo, report: Report, *, quick: bool) -> None:
 
 
 def _state(photo: Photo) -> tuple[object, ...]:
-    return photo.state, photo.code, photo.fence, photo.wanted_engine, *files_of(photo)
+    stripped = photo.guest_pieces, photo.guest_size, photo.guest_crc32
+    return photo.state, photo.code, photo.fence, photo.wanted_engine, *stripped, *files_of(photo)
 
 
 def is_idle(photo: Photo) -> bool:
@@ -229,6 +234,10 @@ def check_left(report: Report) -> None:
         report.findings.append(Finding(Kind.ARRIVAL_LEFT, arrival.key, str(arrival.pk)))
     if forgotten := storage.forgotten_incoming(INCOMING_SECONDS + 4 * LEFT_SECONDS):
         report.findings.append(Finding(Kind.TEMPORARY_LEFT, detail=f"{len(forgotten)} files"))
+
+
+def check_usage(report: Report) -> None:
+    report.findings += [Finding(Kind.USAGE_WRONG, row=str(each.user), detail=each.words) for each in quota.drifted()]
 
 
 def batches(rows: QuerySet[_Row], size: int = _BATCH) -> Iterator[list[_Row]]:

@@ -10,15 +10,23 @@ from galleries.errors import Refusal
 from galleries.models import Erasure, Guest, Link, Photo, Visit
 from galleries.models.sharing import digest
 
-from . import admission, person
+from . import admission, guessing, person
+
+
+def enter(link: Link, viewer: Viewer, password: str = "", *, browser: str = "") -> tuple[Guest, str | None]:
+    """Let the viewer in by the link. Returns the guest, and its new key if the viewer was none before.
+
+    Raises Refusal: 403 wrong_password, 410 link_used_up, 429 too_many_guests, too_many_guesses.
+    """
+    if not link.needs_password or access.visit_of(viewer, link):
+        return _let_in(link, viewer, password)
+    # Outside of the transaction, which a wrong password rolls back.
+    with guessing.at_link(link, viewer, browser):
+        return _let_in(link, viewer, password)
 
 
 @transaction.atomic
-def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | None]:
-    """Let the viewer in by the link. Returns the guest, and its new key if the viewer was none before.
-
-    Raises Refusal: 403 wrong_password, 410 link_used_up, 429 too_many_guests.
-    """
+def _let_in(link: Link, viewer: Viewer, password: str) -> tuple[Guest, str | None]:
     guest, key = (viewer.guest, None) if viewer.guest else Guest.make(viewer.user)
     visit, is_new = Visit.objects.get_or_create(guest=guest, link=link)
     if not visit.unlocked:

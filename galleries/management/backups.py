@@ -25,7 +25,7 @@ from galleries import storage
 from galleries.flows import lost
 from galleries.flows.soundness import Expected, files_of
 from galleries.flows.verify import batches
-from galleries.models import Album, Arrival, Erasure, Photo, Selfie
+from galleries.models import Album, Arrival, Erasure, Photo, Selfie, Usage
 
 MANIFEST, SECRET_KEY, MEDIA, DATABASE = "manifest.json", "secret_key", "media", "pixora.sqlite3"
 _THREADS = 4
@@ -174,6 +174,8 @@ class Backup:
 
     def _account_for(self, photo: Photo, failed: set[str]) -> None:
         rows = Photo.objects.using(COPY).filter(pk=photo.pk)
+        # Counted anew when it is next asked for.
+        Usage.objects.using(COPY).filter(user__albums=photo.album_id).delete()
         if not Photo.objects.filter(pk=photo.pk).exists():
             self.dropped += 1
             rows.delete()

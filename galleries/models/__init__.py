@@ -1,9 +1,10 @@
-from .account import ApiToken, User
+from .account import ApiToken, Usage, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
 from .audit import Alert, SearchRecord
 from .budget import AskedAddress, GuestSearches, NewGuests
 from .erasure import Arrival, Erasure
+from .guesses import Guesses
 from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
@@ -21,6 +22,7 @@ __all__ = [
     "EmbeddingBlock",
     "Erasure",
     "Face",
+    "Guesses",
     "Guest",
     "GuestKey",
     "GuestSearches",
@@ -33,6 +35,7 @@ __all__ = [
     "ReturnLink",
     "SearchRecord",
     "Selfie",
+    "Usage",
     "User",
     "Visit",
 ]

@@ -34,6 +34,9 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, which has no types
     username = None  # type: ignore[assignment]  # people sign in by e-mail
     email = models.EmailField(_("e-mail address"), unique=True)
+    # Empty: as the settings say. 0: no limit.
+    photo_limit = models.PositiveBigIntegerField(_("photos kept at most"), null=True, blank=True)
+    byte_limit = models.PositiveBigIntegerField(_("bytes kept at most"), null=True, blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []
@@ -45,6 +48,20 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, wh
 
     def __str__(self) -> str:
         return self.email
+
+
+class Usage(models.Model):
+    """What a photographer keeps in all their albums, also in those that can still be had back: originals, not previews.
+
+    In a row of its own, which flows/quota.py alone writes: a form that saves a user would write old numbers back.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="usage")
+    photos = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.photos} photos, {self.bytes} bytes"
 
 
 class ApiToken(AbstractAuthToken):

@@ -4,15 +4,11 @@ A link's token has 256 random bits. The row keeps its SHA-256 for finding it and
 so that the owner can be shown the address, and its QR code, again. A guest is one secret too, kept as a hash only.
 """
 
-import base64
 import hashlib
 import secrets
 import uuid
 from typing import Any, Literal, Self
 
-from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import models
@@ -22,17 +18,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .album import Album
+from .vault import seal, unseal
+
+_SEALED_TOKENS = b"pixora link tokens"
 
 
 def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _vault() -> Fernet:
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"pixora link tokens").derive(
-        settings.SECRET_KEY.encode()
-    )
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 class LinkQuerySet(models.QuerySet["Link"]):
@@ -72,14 +64,14 @@ class Link(models.Model):
     @classmethod
     def make(cls, album: Album, *, password: str = "", **fields: Any) -> "Link":
         token = secrets.token_urlsafe(32)
-        link = cls(album=album, token_hash=digest(token), token_sealed=_vault().encrypt(token.encode()), **fields)
+        link = cls(album=album, token_hash=digest(token), token_sealed=seal(token, _SEALED_TOKENS), **fields)
         link.set_password(password)
         link.save()
         return link
 
     @property
     def token(self) -> str:
-        return _vault().decrypt(bytes(self.token_sealed)).decode()
+        return unseal(bytes(self.token_sealed), _SEALED_TOKENS)
 
     @property
     def needs_password(self) -> bool:
@@ -90,10 +82,14 @@ class Link(models.Model):
         return self.enabled and not is_over and self.album.deleted_at is None
 
     def set_password(self, password: str) -> None:
-        self.password_hash = make_password(password) if password else ""
+        self.password_hash = make_password(self._of_this_link(password)) if password else ""
 
     def accepts(self, password: str) -> bool:
-        return not self.password_hash or check_password(password, self.password_hash)
+        return not self.password_hash or check_password(self._of_this_link(password), self.password_hash)
+
+    def _of_this_link(self, password: str) -> str:
+        """What is hashed names the link, so that a hash copied to another row opens nothing."""
+        return f"{self.pk}:{password}"
 
     def take_use(self) -> bool:
         """Count one new guest, unless the link has had all it may: one conditional UPDATE, exact in any crowd."""

@@ -17,6 +17,7 @@ from galleries.access import Viewer
 from galleries.flows import live as live_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import watch
+from galleries.flows.quota import Quota
 from galleries.forms import FaceSearchForm
 from galleries.models import Album
 
@@ -56,6 +57,7 @@ def _desk(album: Album) -> dict[str, Any]:
         | alerts
         | {
             "links": album.links.all(),
+            "quota": Quota.of(album.owner_id),
             "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
             "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
         }

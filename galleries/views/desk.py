@@ -17,6 +17,7 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
+from galleries.flows.quota import Quota
 from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm, SelfieRulesForm
 from galleries.models import Album, Link, Photo
 from galleries.models.album import RESTORE_DAYS
@@ -41,6 +42,7 @@ def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
     counts = _counts_by_album(own)
     rows = [(album, counts[album.pk]) for album in found.order_by("-day", "-created_at")]
     context = {"albums": rows, "deleted_count": access.deleted_albums(viewer).count()}
+    context |= {"quota": Quota.of(access.require_user(viewer).pk)}
     return render(request, "albums.html", context)
 
 

@@ -109,7 +109,7 @@ def _add_photos(album: Album, count: int, **facts: object) -> list[Photo]:
         photo = Photo(album=album, name=f"DSC{number:05}.jpg", size=1, crc32=0, sha256=uuid.uuid4().hex * 2, **facts)
         photo.original_key = f"originals/{album.pk}/{photo.pk}.jpg"
         photo.content_type, photo.width, photo.height, photo.colour = "image/jpeg", 1600, 1067, "#808080"
-        photo.preview_size = photo.thumb_size = 1
+        photo.preview_size = photo.thumb_size = photo.guest_size = 1
         photo.taken_at = (begun + timedelta(seconds=number)).astimezone(UTC)
         photos.append(photo)
     return Photo.objects.bulk_create(photos, batch_size=_BATCH)

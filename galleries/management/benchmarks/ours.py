@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from django.core.management import call_command
 from numpy.typing import NDArray
+from zlib_ng.zlib_ng import crc32 as quick_crc32
 
 import recognition
-from galleries import images
+from galleries import images, stripping
 from galleries.access import Viewer
 from galleries.flows import photo as photo_flow
 from galleries.flows import search_index
@@ -93,6 +94,15 @@ def ingest_limit(path: Path) -> float:
 
 def decode(path: Path) -> float:
     return seconds_of(lambda: images.decode(path, images.DECODE_EDGE))
+
+
+def strip(path: Path) -> float:
+    return seconds_of(lambda: stripping.strip(path))
+
+
+def add_up(path: Path) -> float:
+    """A photo's bytes read and their CRC-32, which no stripping can do without."""
+    return seconds_of(lambda: quick_crc32(path.read_bytes()))
 
 
 @dataclass

@@ -27,6 +27,7 @@ _WORDS = {
     Kind.PREVIEW_ALTERED: "the preview is damaged",
     Kind.THUMB_MISSING: "there is no thumbnail",
     Kind.THUMB_ALTERED: "the thumbnail is damaged",
+    Kind.STRIPPED_WRONG: "what guests download is not the original without its metadata",
     Kind.LOGO_MISSING: "the album's logo is gone; its owner has to send it again",
     Kind.LOGO_ALTERED: "the album's logo is damaged; its owner has to send it again",
     Kind.SCRATCH_MISSING: "a waiting search has no picture; it ends by itself, and its guest takes another",
@@ -42,6 +43,7 @@ _WORDS = {
     Kind.FACE_COUNT_WRONG: "the number of a photo's faces is wrong",
     Kind.SEARCH_WRONG: "what a search keeps for later photos is of no use",
     Kind.ARCHIVE_WRONG: "a zip's list is not as its photos are",
+    Kind.USAGE_WRONG: "what a photographer keeps is not what was counted against their quota",
 }
 
 
@@ -117,6 +119,7 @@ def examined(album: UUID | None, *, quick: bool) -> Report:
         verify.check_keys(prefixes, report, lambda count: progress.advance(keys, count))
         if album is None:
             verify.check_left(report)
+            verify.check_usage(report)
     return report
 
 

@@ -205,9 +205,16 @@ export class Upload {
     for (const item of batch.filter((each) => each.state === "waiting")) {
       if (found instanceof Trouble) this.#move(item, "failed", found.reason || "broken");
       else if (found.here.has(item.sha256)) this.#move(item, "here");
+      else if (found.beyond.has(item.sha256)) this.#putAside(item, found.beyond.get(item.sha256));
       else if ((item.replaces = found.namesake(item))) this.#asked.push(item);
       else this.#toSend.push(item);
     }
+  }
+
+  // Tried again, it is asked about again: there may be room then.
+  #putAside(item, reason) {
+    item.sha256 = null;
+    this.#move(item, "failed", reason);
   }
 
   // The answer; or the trouble, when waiting does not help.

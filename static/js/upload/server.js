@@ -33,6 +33,8 @@ export class Server {
     const namesakes = new Map(answer.same_name.map((each) => [`${each.sha256} ${each.path}`, each.id]));
     return {
       here: new Set(answer.duplicate),
+      // By their hash, why there is no room for them.
+      beyond: new Map(answer.over_quota.map((each) => [each.sha256, each.detail])),
       namesake: (item) => namesakes.get(`${item.sha256} ${item.path}`) ?? null,
     };
   }
