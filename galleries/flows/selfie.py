@@ -76,8 +76,11 @@ def receive(
     `by_camera`: it comes from the camera step of the page, which some albums insist on.
     """
     if link.album.live_camera_only and not by_camera:
-        words = "This album takes selfies by the camera of its page only. Open the link and take one there, now."
-        raise Refusal("live_camera_only", words, status=403)
+        raise Refusal(
+            "live_camera_only",
+            "This album takes selfies by the camera of its page only. Open the link and take one there, now.",
+            status=403,
+        )
     if not consent:
         raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
     admission.require_room_to_search()
@@ -154,7 +157,7 @@ def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
     list(own.select_for_update().order_by("pk").values_list("pk"))
     shown = Match.objects.filter(is_shown("photo__"), selfie=selfie, photo=photo_id)
     match = shown.select_related("photo").first()
-    if match is None:
+    if match is None or selfie.state_now != Selfie.State.DONE:
         raise Refusal("not_in_result", "This photo is not in your result.", status=404)
     Match.objects.filter(selfie__in=own, photo=photo_id).update(verdict=verdict)
     match.verdict = verdict

@@ -6,6 +6,7 @@ network: it may be the Wi-Fi of the whole party.
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
@@ -20,9 +21,9 @@ from galleries.models.lease import from_now
 OTHER_FACES = 4
 # The same of a network in an hour, and their share of its searches: of 300 guests some will try a friend's face.
 MANY_REFUSED, REFUSED_SHARE = 10, 1 / 4
-# New guests of a network in an hour, a third of what it may bring at all, and the share of searches that are not
+# New guests of a network in an hour, as a share of what it may bring at all, and the share of searches that are not
 # their guest's first. Of a real crowd some are blurred, find nothing yet, or look again; scripts have no second try.
-MANY_GUESTS, REPEATED_SHARE = 100, 1 / 20
+GUESTS_SHARE, REPEATED_SHARE = 1 / 2, 1 / 20
 # Seconds between two searches of a source that is slowed: a guest who tries faces; a network's guests whom nobody
 # knows yet, who thus come at 120 an hour, about the pace of a queue at the door.
 GUEST_PACE, NETWORK_PACE = 600, 30
@@ -94,7 +95,8 @@ def _look_out(record: SearchRecord) -> None:
     sums = network.aggregate(all=Count("pk"), odd=Count("pk", filter=_ODD), repeated=repeated)
     if sums["odd"] >= MANY_REFUSED and sums["odd"] >= REFUSED_SHARE * sums["all"]:
         _raise(record, Alert.Sign.MANY_REFUSED)
-    if sums["all"] - sums["repeated"] >= MANY_GUESTS and sums["repeated"] < REPEATED_SHARE * sums["all"]:
+    many_guests = GUESTS_SHARE * settings.PIXORA_GUESTS_AN_HOUR
+    if sums["all"] - sums["repeated"] >= many_guests and sums["repeated"] < REPEATED_SHARE * sums["all"]:
         _raise(record, Alert.Sign.MANY_GUESTS)
 
 
@@ -105,7 +107,10 @@ def _raise(record: SearchRecord, sign: Alert.Sign, guest_label: str = "") -> Non
     if Alert.objects.filter(**source, settled_at__gt=from_now(-DAY_SECONDS)).exists():
         return
     Alert.objects.bulk_create([Alert(**source)], ignore_conflicts=True)
-    Alert.objects.open().filter(**source).update(seen_at=Now())
+    known = Alert.objects.open().filter(**source)
+    # After a quiet hour it begins anew.
+    known.filter(seen_at__lt=from_now(-HOUR_SECONDS)).update(created_at=Now())
+    known.update(seen_at=Now())
 
 
 def open_alerts(album: Album) -> int:

@@ -81,8 +81,12 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(settled_at__isnull=True)
 
     def slowing(self) -> Self:
-        """Those whose pattern was seen within the hour, and that the owner has not called harmless."""
-        return self.open().filter(seen_at__gt=from_now(-HOUR_SECONDS))
+        """Those whose pattern was seen within the hour, and that the owner has not called harmless.
+
+        Many guests may be a large party, and their budget bounds them: they are slowed if it goes on for an hour.
+        """
+        hour_ago = from_now(-HOUR_SECONDS)
+        return self.open().filter(seen_at__gt=hour_ago).exclude(sign=Alert.Sign.MANY_GUESTS, created_at__gt=hour_ago)
 
     def too_old(self) -> Self:
         return self.filter(seen_at__lt=from_now(-KEPT_DAYS * 24 * 3600))
@@ -113,6 +117,7 @@ class Alert(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        indexes = [models.Index(fields=["seen_at"], name="alert_seen")]
         constraints = [
             models.UniqueConstraint(
                 fields=["album", "link", "network_label", "guest_label", "sign"],
@@ -126,7 +131,13 @@ class Alert(models.Model):
 
     @property
     def is_slowing(self) -> bool:
-        return self.settled_at is None and self.seen_at > timezone.now() - timedelta(seconds=HOUR_SECONDS)
+        hour_ago = timezone.now() - timedelta(seconds=HOUR_SECONDS)
+        may_be_a_party = self.sign == Alert.Sign.MANY_GUESTS and self.created_at > hour_ago
+        return self.settled_at is None and self.seen_at > hour_ago and not may_be_a_party
+
+    @property
+    def is_over(self) -> bool:
+        return self.seen_at < timezone.now() - timedelta(seconds=HOUR_SECONDS)
 
     def take_turn(self, seconds: float) -> int:
         """One search every so many seconds: 0, or how long to wait. One conditional UPDATE, exact in any crowd."""

@@ -34,7 +34,7 @@ class Budget(models.Model):
 
     SECONDS: ClassVar[int]
 
-    since = models.DateTimeField(db_default=Now())
+    since = models.DateTimeField(db_default=Now(), db_index=True)
     count = models.PositiveIntegerField(default=0)
 
     objects = BudgetQuerySet.as_manager()
