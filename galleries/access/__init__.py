@@ -81,9 +81,9 @@ def require_scope(viewer: Viewer, scope: str) -> None:
 
 def require(viewer: Viewer, action: Action, thing: Model) -> None:
     """Raises 403 unless the viewer may do this with an object that they see."""
-    require_scope(viewer, SCOPE_FOR[action])
     if can(viewer, action, thing):
         return
+    require_scope(viewer, SCOPE_FOR[action])
     if action is Action.DOWNLOAD:
         raise Refusal("preview_only", "Of this photo you can see the preview only.", status=403)
     raise Refusal("not_yours", "Only the album's owner, or somebody they let work on it, can do this.", status=403)
