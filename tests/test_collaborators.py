@@ -57,6 +57,16 @@ def test_of_an_address_that_is_refused_nobody_learns_why(owner_api: APIClient, a
     assert b"not_added" in answers.pop()
 
 
+def test_addresses_are_not_tried_out_by_the_hundred(owner_api: APIClient, album: Album, colleague: User) -> None:
+    for _ in range(25):
+        there = owner_api.post(list_of(album), {"email": colleague.email, "role": "viewer"}, format="json")
+        assert there.status_code == 201
+    vain = [{"email": f"{n}@example.org", "role": "viewer"} for n in range(25)]
+    answers = [owner_api.post(list_of(album), each, format="json") for each in vain]
+    assert [answer.status_code for answer in answers] == [400] * 20 + [429] * 5
+    assert int(answers[-1]["Retry-After"]) > 60
+
+
 def test_a_row_of_another_album_is_not_changed_through_ones_own(
     album: Album, editor: Collaborator, other_owner: User
 ) -> None:

@@ -6,15 +6,33 @@ Nothing is kept of what they may do: the rule looks at the row at each request.
 from django.db import transaction
 
 from galleries.errors import Refusal
-from galleries.models import Album, Collaborator, User
+from galleries.models import Album, Collaborator, Guesses, User
+
+# Addresses that an owner gives in vain, for each tells that there is no account: so many at once, then one in so many
+# seconds.
+_VAIN_AT_ONCE, _VAIN_PACE = 20, 600
 
 
-@transaction.atomic
 def add(album: Album, email: str, role: str) -> Collaborator:
-    """Let an account work on the album; who does already gets the role. Raises Refusal not_added.
+    """Let an account work on the album; who does already gets the role. Raises Refusal not_added, 429 too_many_guesses.
 
     Of addresses that it refuses it does not say why: no account, one that is disabled, and the owner's own are alike.
     """
+    tries = ("collaborator", str(album.owner_id))
+    if wait := Guesses.take(tries, _VAIN_AT_ONCE, _VAIN_PACE):
+        raise Refusal(
+            "too_many_guesses",
+            "Too many addresses could not be added. Try again later.",
+            status=429,
+            retry_after=wait,
+        )
+    collaborator = _add(album, email, role)
+    Guesses.give_back(tries, _VAIN_PACE)
+    return collaborator
+
+
+@transaction.atomic
+def _add(album: Album, email: str, role: str) -> Collaborator:
     Album.objects.locked().get(pk=album.pk)
     user = User.objects.filter(email__iexact=email, is_active=True).exclude(pk=album.owner_id).first()
     if user is None:

@@ -308,8 +308,8 @@ class Migration(migrations.Migration):
                     "role",
                     models.CharField(
                         choices=[
-                            ("viewer", "may look and download"),
-                            ("editor", "may also add, hide, delete and share"),
+                            ("viewer", "viewer: looks and downloads"),
+                            ("editor", "editor: also adds, hides, deletes and shares"),
                         ],
                         max_length=6,
                         verbose_name="role",

@@ -14,8 +14,8 @@ class Collaborator(models.Model):
     """What each role may do stands in galleries/access/rule.py. The owner is none of them."""
 
     class Role(models.TextChoices):
-        VIEWER = "viewer", _("may look and download")
-        EDITOR = "editor", _("may also add, hide, delete and share")
+        VIEWER = "viewer", _("viewer: looks and downloads")
+        EDITOR = "editor", _("editor: also adds, hides, deletes and shares")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="collaborators")
