@@ -21,6 +21,7 @@ from galleries.models import Album, Link, Photo
 
 from .authentication import OwnerView
 from .pages import CursorPages, PhotoPages
+from .schema import PAGED, PHOTOS_OF_STATE, page_of
 from .serializers import (
     AlbumSerializer,
     ArchiveRequestSerializer,
@@ -53,7 +54,7 @@ _UPLOAD = {
 
 
 class AlbumList(OwnerView):
-    @extend_schema(responses=AlbumSerializer(many=True))
+    @extend_schema(operation_id="albums_list", parameters=PAGED, responses=page_of(AlbumSerializer))
     def get(self, request: Request) -> Response:
         pages = CursorPages()
         page = pages.paginate_queryset(access.visible_to(self.viewer, Album), request)
@@ -132,7 +133,7 @@ class AlbumPhotos(OwnerView):
     scope = "upload"
     parser_classes = [MultiPartParser]
 
-    @extend_schema(responses=PhotoSerializer(many=True))
+    @extend_schema(operation_id="albums_photos_list", parameters=PHOTOS_OF_STATE, responses=page_of(PhotoSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         photos = access.album_for(self.viewer, album_id).photos.by_moment()
         if state := request.query_params.get("state"):
@@ -190,7 +191,7 @@ class AlbumRetry(OwnerView):
 
 
 class AlbumLinks(OwnerView):
-    @extend_schema(responses=LinkSerializer(many=True))
+    @extend_schema(operation_id="albums_links_list", parameters=PAGED, responses=page_of(LinkSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         pages = CursorPages()
         page = pages.paginate_queryset(access.album_for(self.viewer, album_id).links.all(), request)
