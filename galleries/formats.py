@@ -2,6 +2,8 @@
 large it may be.
 """
 
+import mmap
+import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -108,6 +110,31 @@ def check_frames(kind: Format, frames: int) -> None:
     """Raises ImageRejected. A HEIC of several pictures is a camera's; its primary one is taken."""
     if frames > 1 and kind in (PNG, WEBP):
         raise ImageRejected("unsupported_format", f"This is an animation. {TAKEN}")
+
+
+# Ten are usual, and no program makes more than some sixty; and its segments are some forty, and its metadata.
+_MOST_SCANS, _MOST_SEGMENTS = 100, 3_000
+# None of these stands alone or among the bits of a scan.
+_SEGMENT = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_SCAN, _END = 0xDA, 0xD9
+
+
+def check_scans(jpeg: BinaryIO) -> None:
+    """A progressive JPEG is drawn scan by scan, each over all of the picture: one of 1 MB with 3,000 scans of nothing
+    took 25 s. Raises ImageRejected.
+    """
+    with mmap.mmap(jpeg.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = 2
+        scans = 0
+        for _ in range(_MOST_SEGMENTS):
+            found = _SEGMENT.search(data, at)
+            if found is None or data[found.end() - 1] == _END:
+                return
+            scans += data[found.end() - 1] == _SCAN
+            if scans > _MOST_SCANS:
+                break
+            at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    raise ImageRejected("damaged", "The file is damaged or was not copied completely.")
 
 
 class Patient:
