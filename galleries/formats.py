@@ -3,6 +3,7 @@ large it may be.
 """
 
 import mmap
+import os
 import re
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -146,6 +147,7 @@ class Patient:
 
     def __init__(self, file: BinaryIO, reads: int = 300_000) -> None:
         self._file, self._left = file, reads
+        self._bytes = os.fstat(file.fileno()).st_size
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int = -1) -> bytes:
@@ -153,7 +155,8 @@ class Patient:
         if not self._left:
             raise ValueError("more parts than a picture has")
         self._left -= 1
-        return self._file.read(size)
+        # A chunk may say that it has 4 GB, and room for all of them would be made before the first is read.
+        return self._file.read(min(size, self._bytes))
 
 
 def check_pixels(size: tuple[int, int], limits: Limits) -> None:

@@ -217,6 +217,13 @@ def test_a_png_that_its_program_wrote_in_small_pieces_is_taken(save: Save) -> No
     assert (decoded.width, decoded.height) == (600, 400)
 
 
+def test_a_chunk_that_says_it_has_4_gigabytes_wants_no_more_memory_than_the_file_has(save: Save) -> None:
+    picture = bytearray(pictures.png(pictures.quadrants()))
+    at = picture.index(b"IDAT") - 4
+    picture[at : at + 4] = struct.pack(">I", 0xFFFF_0000)
+    assert images.decode_bounded(save(bytes(picture)), 480).width == 96
+
+
 # Scans: a progressive JPEG is drawn over and over again
 
 
