@@ -29,6 +29,10 @@ test: setup .venv/.dev  ## Sets up all and runs the tests (options: ARGS="-k zip
 faults: setup .venv/.dev  ## Kills, cuts off and floods a running site, and says what held (options: LONG=1 SEED=7 ARGS="-k redis")
 	@FAULTS=full SEED=$${SEED:-$$(( $$(date +%s) % 10000 ))} $(python) -m pytest tests/faults -n 3 --dist loadgroup $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup .venv/.dev  ## Tries many thousands of hostile inputs, and says how many (options: SEED=7 ARGS="-k images")
+	@FUZZ=long $(python) -m pytest tests/test_fuzz_*.py -n 2 --dist loadgroup -rP --show-capture=stdout $(ARGS)
+
 .PHONY: bench
 bench: setup .venv/.dev  ## Measures speed as ratios (options: ARGS="--photos DIR --json OUT")
 	@$(python) manage.py bench $(ARGS)
@@ -46,10 +50,12 @@ messages: setup .venv/.dev  ## Brings the translations up to date, and says whic
 	@DJANGO_SETTINGS_MODULE=tests.settings $(python) -m tests.messages
 
 .PHONY: lint
-lint: setup .venv/.dev  ## ruff and mypy
+lint: setup .venv/.dev  ## ruff, mypy and bandit, and known holes of what is installed, where they can be asked for
 	@$(python) -m ruff check
 	@$(python) -m ruff format --check
 	@$(python) -m mypy .
+	@$(python) -m bandit -q -c pyproject.toml -r galleries recognition pixora_site manage.py
+	@$(python) -m tests.advisories
 
 .PHONY: lock
 lock: .venv/.uv  ## Writes the lock files anew from requirements.txt and requirements-dev.txt

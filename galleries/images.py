@@ -200,6 +200,8 @@ def _opened(path: Path, limits: Limits) -> Iterator[tuple[formats.Format, ImageF
             image = _OPENERS[kind](source)
         formats.check_pixels(image.size, limits)
         formats.check_frames(kind, getattr(image, "n_frames", 1))
+        if kind == formats.JPEG and image.info.get("progressive"):
+            formats.check_scans(file)
         yield kind, image
 
 

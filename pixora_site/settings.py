@@ -290,6 +290,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "galleries.api.schema.describe",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "PhotoStateEnum": "galleries.models.photo.Photo.State",
         "SelfieStateEnum": "galleries.models.selfie.Selfie.State",

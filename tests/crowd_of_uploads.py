@@ -1,4 +1,4 @@
-"""A program of test_quotas.py: one of several processes that take files into the albums of one photographer.
+"""A program of test_quotas_crowd.py: one of several processes that take files into the albums of one photographer.
 
 `python -m tests.crowd_of_uploads FIRST LAST ALBUM ...` waits for a line on its standard input, takes in the files of
 these numbers, turn by turn into the albums, and says of each what became of it. Then it deletes what it is told to:

@@ -217,6 +217,47 @@ def test_a_png_that_its_program_wrote_in_small_pieces_is_taken(save: Save) -> No
     assert (decoded.width, decoded.height) == (600, 400)
 
 
+def test_a_chunk_that_says_it_has_4_gigabytes_wants_no_more_memory_than_the_file_has(save: Save) -> None:
+    picture = bytearray(pictures.png(pictures.quadrants()))
+    at = picture.index(b"IDAT") - 4
+    picture[at : at + 4] = struct.pack(">I", 0xFFFF_0000)
+    assert images.decode_bounded(save(bytes(picture)), 480).width == 96
+
+
+# Scans: a progressive JPEG is drawn over and over again
+
+
+def with_scans(count: int, between: bytes = b"", *, edge: int = 64) -> bytes:
+    """A progressive JPEG whose second scan, with the tables before it, is there so often more."""
+    data = pictures.encoded(Image.new("L", (edge, edge), 128), "JPEG", progressive=True)
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    begin, end = data.rindex(b"\xff\xc4", 0, second), data.index(b"\xff", second + 10)
+    return data[:end] + (between + data[begin:end]) * count + data[end:]
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        with_scans(200),
+        with_scans(200, b"\xff\xfe\0\x04\xff\xd9"),
+        with_scans(200, b"\xff\x01\xff\xff"),
+        with_scans(1, b"\xff\xfe\0\2" * 10_000),
+    ],
+    ids=["plain", "an end in a comment", "a marker that only seems to be long", "comments"],
+)
+def test_a_jpeg_that_is_drawn_over_and_over_again_is_refused(save: Save, flood: bytes) -> None:
+    for take in (images.inspect, lambda path: images.decode(path, 480)):
+        with pytest.raises(images.ImageRejected) as refusal:
+            take(save(flood))
+        assert refusal.value.code == "damaged"
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_a_progressive_jpeg_is_taken_and_what_lies_behind_it_does_not_matter(save: Save, count: int) -> None:
+    film = b"\xff\xda\0\2" * 500
+    assert images.decode(save(with_scans(count) + film), 480).width == 64
+
+
 # Sizes that the stream says, and the header does not
 
 

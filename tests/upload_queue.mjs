@@ -226,6 +226,27 @@ const tests = {
     assert.deepEqual([upload.numbers.chosen, upload.numbers.here], [1, 1]);
   },
 
+  async "what there is no room for is not sent, says why, and is asked about again"() {
+    const server = new RoughServer(random(1), 0);
+    const { look } = server;
+    let beyond = new Map([["sum of b.jpg", "This account keeps 1 photos at most."]]);
+    server.look = async (items) => ({ ...(await look.call(server, items)), beyond });
+    const upload = begin(server);
+    const settled = [];
+    upload.settled = (item) => settled.push([item.path, item.state, item.reason]);
+    upload.add(named("a.jpg", "b.jpg"));
+    await finished(upload);
+    assert.deepEqual([upload.numbers.sent, upload.numbers.failed, server.album.size], [1, 1, 1]);
+    assert.deepEqual(settled[0], ["b.jpg", "failed", "This account keeps 1 photos at most."]);
+    upload.retry();
+    await finished(upload);
+    assert.deepEqual([upload.numbers.failed, server.album.size], [1, 1]);
+    beyond = new Map();
+    upload.retry();
+    await finished(upload);
+    assert.deepEqual([upload.numbers.sent, upload.status, server.album.size], [2, "done", 2]);
+  },
+
   async "paused, nothing goes; what is left out then is not sent later"() {
     const server = new RoughServer(random(1), 0);
     const upload = begin(server);

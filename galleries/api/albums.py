@@ -22,6 +22,7 @@ from galleries.models import Album, Link, Photo
 
 from .authentication import OwnerView
 from .pages import CursorPages, PhotoPages
+from .schema import PAGED, PHOTOS_OF_STATE, page_of
 from .serializers import (
     AlbumSerializer,
     ArchiveRequestSerializer,
@@ -56,7 +57,7 @@ _UPLOAD = {
 
 
 class AlbumList(OwnerView):
-    @extend_schema(responses=AlbumSerializer(many=True))
+    @extend_schema(operation_id="albums_list", parameters=PAGED, responses=page_of(AlbumSerializer))
     def get(self, request: Request) -> Response:
         pages = CursorPages()
         page = pages.paginate_queryset(access.albums_of(self.viewer), request)
@@ -136,7 +137,7 @@ class PhotoCheck(OwnerView):
 class AlbumPhotos(OwnerView):
     parser_classes = [MultiPartParser]
 
-    @extend_schema(responses=PhotoSerializer(many=True))
+    @extend_schema(operation_id="albums_photos_list", parameters=PHOTOS_OF_STATE, responses=page_of(PhotoSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         photos = access.album_for(self.viewer, album_id, Action.INSPECT).photos.by_moment()
         if state := request.query_params.get("state"):
@@ -196,7 +197,7 @@ class AlbumRetry(OwnerView):
 
 
 class AlbumLinks(OwnerView):
-    @extend_schema(responses=LinkSerializer(many=True))
+    @extend_schema(operation_id="albums_links_list", parameters=PAGED, responses=page_of(LinkSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         pages = CursorPages()
         page = pages.paginate_queryset(access.album_for(self.viewer, album_id, Action.SHARE).links.all(), request)

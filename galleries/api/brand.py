@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.http.response import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
@@ -16,6 +15,7 @@ from galleries.flows import brand
 
 from .authentication import OwnerView
 from .photos import AnyType
+from .schema import bytes_of
 from .serializers import AlbumSerializer, LogoSerializer
 
 
@@ -23,7 +23,7 @@ class AlbumLogo(OwnerView):
     parser_classes = [MultiPartParser]
     content_negotiation_class = AnyType
 
-    @extend_schema(responses=OpenApiTypes.BINARY)
+    @extend_schema(responses=bytes_of("image/png"))
     def get(self, request: Request, album_id: UUID) -> HttpResponseBase:
         return media.send_logo(request, access.album_for(self.viewer, album_id, Action.INSPECT))
 

@@ -1,5 +1,6 @@
 """What DRF takes by name from the settings, before its views are there: the API's token and its JSON."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -25,10 +26,16 @@ class ApiTokenAuthentication(TokenAuthentication):
 
 
 class JsonParser(JSONParser):
-    """A few kilobytes of brackets are nested deeper than Python goes."""
+    """A few kilobytes of brackets are nested deeper than Python goes; and half of a pair of surrogates, which JSON can
+    say, could be neither kept nor repeated in an answer.
+    """
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().parse(*args, **kwargs)
+            data = super().parse(*args, **kwargs)
+            json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ParseError("This JSON holds half a character.") from error
         except RecursionError as error:
             raise ParseError("This JSON is nested too deeply.") from error
+        return data

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import segno
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
@@ -21,6 +20,7 @@ from galleries.flows import visit
 
 from .authentication import OwnerView, ViewerView
 from .pages import PhotoPages
+from .schema import PHOTOS_PAGED, bytes_of, page_of
 from .serializers import (
     GuestPhotoSerializer,
     LinkSerializer,
@@ -56,7 +56,7 @@ class LinkDetail(OwnerView):
 
 
 class LinkQr(OwnerView):
-    @extend_schema(responses=OpenApiTypes.BINARY)
+    @extend_schema(responses=bytes_of("image/svg+xml"))
     def get(self, request: Request, link_id: UUID) -> HttpResponse:
         link = access.link_for(self.viewer, link_id)
         code = segno.make_qr(address({"request": request}, "guest-link", token=link.token), error="m")
@@ -83,7 +83,7 @@ class SharedLinkUnlock(ViewerView):
 
 
 class SharedLinkPhotos(ViewerView):
-    @extend_schema(responses=GuestPhotoSerializer(many=True))
+    @extend_schema(operation_id="links_photos_list", parameters=PHOTOS_PAGED, responses=page_of(GuestPhotoSerializer))
     def get(self, request: Request, token: str) -> Response:
         link = access.shared_link_for(self.viewer, token)
         access.require_visit(self.viewer, link)

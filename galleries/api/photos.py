@@ -7,7 +7,6 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.negotiation import BaseContentNegotiation
@@ -23,6 +22,7 @@ from galleries.flows import visit
 from galleries.models import Photo
 
 from .authentication import OwnerView, ViewerView
+from .schema import bytes_of
 from .serializers import PhotoSerializer
 
 
@@ -76,13 +76,13 @@ class BytesView(ViewerView):
 
 
 class PhotoThumb(BytesView):
-    @extend_schema(responses=OpenApiTypes.BINARY)
+    @extend_schema(responses=bytes_of("image/jpeg"))
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
         return media.send_thumb(request, _ready(access.photo_for(self.viewer, photo_id)))
 
 
 class PhotoPreview(BytesView):
-    @extend_schema(responses=OpenApiTypes.BINARY)
+    @extend_schema(responses=bytes_of("image/jpeg"))
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
         return media.send_preview(request, _ready(access.photo_for(self.viewer, photo_id)))
 
@@ -90,7 +90,7 @@ class PhotoPreview(BytesView):
 class PhotoOriginal(BytesView):
     """The file as it was sent, for the album's owner; for a guest the same picture without the file's metadata."""
 
-    @extend_schema(responses=OpenApiTypes.BINARY)
+    @extend_schema(responses=bytes_of("image/jpeg", "image/png", "image/webp", "image/heic"))
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
         photo = access.photo_for(self.viewer, photo_id, Action.DOWNLOAD)
         if not photo.original_key:
@@ -109,7 +109,7 @@ def _ready(photo: Photo) -> Photo:
 
 
 class ArchiveBytes(BytesView):
-    @extend_schema(responses=OpenApiTypes.BINARY)
+    @extend_schema(responses=bytes_of("application/zip"))
     def get(self, request: Request, archive_id: UUID) -> HttpResponseBase:
         archive = access.archive_for(self.viewer, archive_id)
         archive_flow.require_fresh(self.viewer, archive)
