@@ -44,6 +44,9 @@ class Guesses(models.Model):
 
     objects = GuessesQuerySet.as_manager()
 
+    class Meta:
+        indexes = [models.Index(fields=["used_until"], name="guesses_over")]
+
     def __str__(self) -> str:
         return f"guesses until {self.used_until}"
 
