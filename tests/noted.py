@@ -129,8 +129,9 @@ def tiled_heic(small: bool = False) -> bytes:
     edge = len(picture)
     tiles = [_bare_heic(picture), _bare_heic(np.ascontiguousarray(picture[:, ::-1]))]
     coded = [tile[tile.index(b"mdat") + 4 :] for tile in tiles]
-    # A message of the encoder's (SEI), which no decoder shows.
-    coded = [struct.pack(">IH", 2 + len(CANARY), 39 << 9 | 1) + CANARY + each for each in coded]
+    # A message of the encoder's (SEI), which no decoder shows. One bit of it makes it a part of the picture.
+    message = b"" if small else struct.pack(">IH", 2 + len(CANARY), 39 << 9 | 1) + CANARY
+    coded = [message + each for each in coded]
     kinds = {kind: tiles[0][tiles[0].index(kind) - 4 :] for kind in (b"hvcC", b"ispe")}
     bodies = {kind: box[8 : int.from_bytes(box[:4])] for kind, box in kinds.items()}
     properties = [(Property(kind, body), kind == b"hvcC") for kind, body in bodies.items()]

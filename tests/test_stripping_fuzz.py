@@ -1,7 +1,8 @@
 """Files whose structure was altered: reading them never fails but with Odd, and no note of theirs is ever passed on.
 
-What is no fault: a note that an alteration makes part of the picture's own bytes, which only decoding would show. So no
-note between the scans of a JPEG is altered, and nothing is taken out of a HEIC, whose table says where pixels lie.
+What is no fault: a note that an alteration makes part of the picture's own bytes, which only decoding would show. So
+no note between the scans of a JPEG or the slices of a HEIC is altered, and nothing is taken out of a HEIC, whose table
+says where pixels lie.
 """
 
 import io
