@@ -19,7 +19,7 @@ from galleries.views.page import refused
 PLAIN_BYTES = 10_000_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _PROBES = ("/healthz", "/readyz")
-_ONE_FILE = ("guest-link", "api:shared-link-selfies")
+_ONE_FILE = ("guest-link", "event", "api:shared-link-selfies")
 _MANY_FILES = ("album-upload", "api:album-photos")
 
 

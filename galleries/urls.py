@@ -64,6 +64,7 @@ urlpatterns = [
     path("links/<uuid:link_id>/delete/", sharing.link_delete, name="link-delete"),
     path("photos/<uuid:photo_id>/", photo.photo, name="photo"),
     path("l/<str:token>/", guest.guest_link, name="guest-link"),
+    path("e/<uuid:link_id>/", guest.event, name="event"),
     path("l/<str:token>/accent.css", brand.guest_accent, name="guest-accent"),
     path("l/<str:token>/logo.png", brand.guest_logo, name="guest-logo"),
     path("l/<str:token>/cover.jpg", brand.guest_cover, name="guest-cover"),

@@ -38,6 +38,7 @@ PIXORA_TRUSTED_PROXIES = env.networks("PIXORA_TRUSTED_PROXIES")
 
 _https = PIXORA_PUBLIC_URL.startswith("https://")
 PIXORA_GUEST_COOKIE = "__Host-guest" if _https else "guest"
+PIXORA_LINK_COOKIE = "__Host-links" if _https else "links"
 CSRF_TRUSTED_ORIGINS = [PIXORA_PUBLIC_URL] if PIXORA_PUBLIC_URL else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PIXORA_TRUSTED_PROXIES else None
@@ -251,6 +252,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 
 # Without it a mail server that says nothing would hold a worker until Celery kills it; an EMAIL_URL may say another.
 EMAIL_TIMEOUT = 20

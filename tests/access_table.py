@@ -189,6 +189,9 @@ TABLE: dict[str, str] = {
     "POST photo": "404, 403 in keeping viewer, 302 owner editor",
     "GET guest-link": ALL,
     "POST guest-link": "302",
+    # The address without the token, for browsers that opened the link; these came by another way.
+    "GET event": "404",
+    "POST event": "404",
     # Whoever has the address of the link, and as long as it is open.
     "GET guest-accent": ALL,
     "POST guest-accent": NOT_OFFERED,
@@ -201,7 +204,7 @@ TABLE: dict[str, str] = {
     "GET shared-listing": "404, 200 browsing looking",
     "POST shared-listing": NOT_OFFERED,
     "GET my-photos": ALL,
-    "POST my-photos": NOT_OFFERED,
+    "POST my-photos": "302",
     "GET selfie": _GUESTS_OWN.format(200),
     "POST selfie": NOT_OFFERED,
     "GET selfie-status": _GUESTS_OWN.format(200),

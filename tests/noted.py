@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pillow_heif
 from PIL import Image, PngImagePlugin
 
+from galleries.stripping.heif_table import Item, Property, Table, written
 from tests import pictures
 
 CANARY = b"Zanzibar-4711"
@@ -107,11 +109,37 @@ def heic(small: bool = False, transparent: bool = False, **options: Any) -> byte
     file, buffer = pillow_heif.from_pillow(picture), io.BytesIO()
     file.add_from_pillow(Image.fromarray(pictures.quadrants()))
     for each in file:
-        each.info["thumbnails"] = [128]
+        each.info["thumbnails"] = [128]  # type: ignore[assignment]  # a list is what it takes
     facts = {"exif": exif_block(), "xmp": _XMP, "icc_profile": pictures.foreign_profile()} | options
     file.save(buffer, save_all=True, primary_index=0, **facts)
     box = struct.pack(">I4s", 24 + len(CANARY), b"uuid") + bytes(16) + CANARY
     return buffer.getvalue() + box
+
+
+def _bare_heic(picture: pictures.Pixels) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(picture)).save(buffer, quality=92)
+    return buffer.getvalue()
+
+
+@cache
+def tiled_heic(small: bool = False) -> bytes:
+    """Two tiles side by side, as telephones write large pictures, and a note in each of them and behind them."""
+    picture = pictures.quadrants(128, 128) if small else pictures.portrait()
+    edge = len(picture)
+    tiles = [_bare_heic(picture), _bare_heic(np.ascontiguousarray(picture[:, ::-1]))]
+    coded = [tile[tile.index(b"mdat") + 4 :] for tile in tiles]
+    # A message of the encoder's (SEI), which no decoder shows.
+    coded = [struct.pack(">IH", 2 + len(CANARY), 39 << 9 | 1) + CANARY + each for each in coded]
+    kinds = {kind: tiles[0][tiles[0].index(kind) - 4 :] for kind in (b"hvcC", b"ispe")}
+    bodies = {kind: box[8 : int.from_bytes(box[:4])] for kind, box in kinds.items()}
+    properties = [(Property(kind, body), kind == b"hvcC") for kind, body in bodies.items()]
+    whole = Property(b"ispe", struct.pack(">III", 0, 2 * edge, edge))
+    grid = Item(1, b"grid", False, [(whole, False)], 0, 0, struct.pack(">BBBBHH", 0, 0, 0, 1, 2 * edge, edge))
+    items = [grid, Item(2, b"hvc1", True, properties, 0, len(coded[0]), b"")]
+    items.append(Item(3, b"hvc1", True, properties, len(coded[0]), len(coded[1]), b""))
+    table = Table(1, b"heic\0\0\0\0mif1heic" + CANARY, items, [(b"dimg", 1, [2, 3])])
+    return written(table, sum(map(len, coded))) + b"".join(coded) + struct.pack(">I4s", 21, b"free") + CANARY
 
 
 FILES: dict[str, Callable[[], bytes]] = {
@@ -123,5 +151,6 @@ FILES: dict[str, Callable[[], bytes]] = {
     "WebP": webp,
     "WebP, lossless": lambda: webp(lossless=True),
     "HEIC": heic,
+    "HEIC, tiled": tiled_heic,
     "HEIC, transparent": lambda: heic(transparent=True),
 }

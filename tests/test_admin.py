@@ -22,6 +22,7 @@ from galleries.models import (
     EmbeddingBlock,
     Erasure,
     Face,
+    Guesses,
     Guest,
     GuestKey,
     GuestSearches,
@@ -46,7 +47,7 @@ REGISTERED = [model for model in admin.site._registry if model._meta.app_label =
 # Rows of another row, shown with it or, as vectors, to nobody.
 WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
 # What is counted and watched, for the owner of an album or for nobody.
-WITHIN_OTHERS |= {Alert, AskedAddress, GuestSearches, Person, SearchRecord}
+WITHIN_OTHERS |= {Alert, AskedAddress, Guesses, GuestSearches, Person, SearchRecord}
 
 
 @pytest.fixture

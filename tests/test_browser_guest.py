@@ -348,3 +348,16 @@ def test_another_device_is_led_in_and_a_shared_one_forgets(event: Event, chromiu
         expect(tablet.get_by_role("heading", name="There is nothing here")).to_be_visible()
         phone.reload()
         expect_photos(phone, PHOTOS)
+
+
+def test_the_token_leaves_the_address_and_the_page_still_works(event: Event, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as page:
+        page.goto(event.address)
+        expect(page).to_have_url(re.compile(r"/e/[0-9a-f-]{36}/$"))
+        page.reload()
+        page.get_by_label("I agree").check()
+        page.locator("input[type=file]").last.set_input_files(
+            {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": pictures.selfie_jpeg()}
+        )
+        page.get_by_role("button", name="Find my photos").click()
+        expect_photos(page, PHOTOS)

@@ -1,11 +1,8 @@
 """What every answer says to browsers: pages, API, administration, errors, files, photos, probes."""
 
 from collections.abc import Iterator
-from http.cookies import SimpleCookie
 from typing import Any
 
-from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT
@@ -16,63 +13,8 @@ from rest_framework.test import APIClient
 from galleries.models import Album
 from pixora_site import urls
 from tests import pictures
-from tests.access_table import PERSONAS
 from tests.conftest import browser_of, ready_photo
-from tests.routes import address, methods, routes
-from tests.world import World
-
-SEALS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-def faults_of(answer: Any) -> list[str]:
-    """What an answer does not say as it must."""
-    wrong = [name for name, value in SEALS.items() if answer.get(name) != value]
-    policy = {part.split()[0]: part.split()[1:] for part in answer.get("Content-Security-Policy", "none").split(";")}
-    if "'none'" not in policy.get("frame-ancestors", []) or policy.get("default-src") != ["'none'"]:
-        wrong.append("Content-Security-Policy")
-    if any("unsafe" in word or word in ("*", "https:", "http:") for words in policy.values() for word in words):
-        wrong.append("Content-Security-Policy allows inline or anywhere")
-    if not answer.get("Permissions-Policy", "").endswith("microphone=(), geolocation=()"):
-        wrong.append("Permissions-Policy")
-    return wrong
-
-
-def test_every_route_for_everybody_in_every_way(world: World) -> None:
-    wrong = []
-    for name, pattern in routes():
-        place = address(name, pattern, world.ids)
-        for persona in ("nobody", "guest", "owner"):
-            for method in {"GET", "HEAD", "OPTIONS", *methods(pattern)} - {"DELETE"}:
-                wrong += [f"{method} {name} as {persona}: {fault}" for fault in asked(world, persona, method, place)]
-    assert wrong == []
-
-
-def asked(world: World, persona: str, method: str, place: str) -> list[str]:
-    client = world.clients[persona]
-    cookies = client.cookies.output(header="", sep=";")
-    with transaction.atomic():
-        answer = client.generic(method, place, b"{}", "application/json")
-        answer.close()
-        transaction.set_rollback(True)
-    client.cookies = SimpleCookie(cookies)
-    return faults_of(answer)
-
-
-def test_the_administration_and_what_is_not_there(world: World) -> None:
-    places = ["/nothing", "/api/v1/nothing", "/static/nothing.js", "/admin/nothing/", "/l/nothing/"]
-    for model in admin.site._registry:
-        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        places.append(reverse(f"{name}_changelist"))
-        places.append(reverse(f"{name}_change", args=["1"]))
-    for place in places:
-        for persona in PERSONAS:
-            assert faults_of(world.clients[persona].get(place)) == [], f"{place} as {persona}"
+from tests.test_sweeps import faults_of
 
 
 def _breaks(request: HttpRequest) -> HttpResponse:

@@ -1,8 +1,10 @@
 """The second step at sign-in: an app's code or a recovery code, each once; staff need it; an operator takes it off."""
 
+import base64
 import re
 import time
 from io import StringIO
+from xml.etree import ElementTree
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -29,7 +31,10 @@ def switched_on(client: Client) -> str:
     """Switch it on as its user would, and give the app's secret."""
     client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     page = client.get(reverse("mfa_activate_totp")).content.decode()
-    assert "data:image/svg+xml;base64," in page
+    drawn = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    assert drawn
+    # Without its namespace a browser draws nothing.
+    assert ElementTree.fromstring(base64.b64decode(drawn[1])).tag == "{http://www.w3.org/2000/svg}svg"
     found = re.search(r'id="totp-secret" value="([A-Z2-7]+)"', page)
     assert found
     answer = client.post(reverse("mfa_activate_totp"), {"code": code_of(found[1])})

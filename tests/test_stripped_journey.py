@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from rest_framework.test import APIClient
 
 from galleries import storage
@@ -119,6 +120,7 @@ def test_renditions_carry_no_metadata_whatever_the_original_does(photos: dict[st
             data = bytes_of(found.api.get(f"/api/v1/photos/{photo.pk}/{variant}"))
             with Image.open(io.BytesIO(data)) as image:
                 assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+                assert isinstance(image, JpegImageFile)
                 assert [kind for kind, _ in image.applist] == ["APP0"]
                 assert not image.getexif()
 

@@ -13,6 +13,8 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from galleries import stripping
 from tests import noted, pictures
@@ -97,6 +99,23 @@ def test_each_way_of_holding_the_camera_is_kept(orientation: int, order: str, sa
         assert seen(bare).orientation == seen(whole).orientation == orientation
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_camera_that_names_its_colours_without_a_profile_is_still_understood(orientation: int, save: Save) -> None:
+    first = struct.pack("<HHHIIHHIIHHIII", 3, 0x0112, 3, 1, orientation, 0x010E, 2, 4, 0x6E6E41, 0x8769, 4, 1, 50, 0)
+    exif = struct.pack("<HHHIIHHIII", 2, 0xA001, 3, 1, 0xFFFF, 0xA005, 4, 1, 80, 0)
+    names = struct.pack("<HHHI4sHHI4sI", 2, 1, 2, 4, b"R03\0", 2, 7, 4, b"0100", 0)
+    whole = pictures.encoded(pictures.quadrants(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0" + first + exif + names)
+    bare = stripped(save(whole))
+    assert b"Ann" not in bare
+    for data in (whole, bare):
+        with Image.open(io.BytesIO(data)) as image:
+            facts = image.getexif()
+            assert facts.get(0x0112, 1) == orientation
+            assert (facts.get_ifd(0x8769)[0xA001], facts.get_ifd(0xA005)[1]) == (0xFFFF, "R03")
+    with Image.open(io.BytesIO(bare)) as image:
+        assert set(image.getexif()) | set(image.getexif().get_ifd(0x8769)) <= {0x0112, 0x8769, 0xA001, 0xA005}
+
+
 def test_a_heic_that_was_turned_stays_turned(save: Save) -> None:
     for orientation in range(1, 9):
         whole = pictures.heic(pictures.quadrants(), orientation)
@@ -122,6 +141,7 @@ def test_an_animation_keeps_its_frames(save: Save) -> None:
         bare = stripped(save(whole))
         assert CANARY not in bare
         with Image.open(io.BytesIO(bare)) as image:
+            assert isinstance(image, PngImageFile | WebPImageFile)
             assert image.n_frames == 2
             image.seek(1)
             assert np.asarray(image.convert("RGB"))[0, 0].argmax() == 2

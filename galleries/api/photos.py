@@ -88,6 +88,8 @@ class PhotoPreview(BytesView):
 
 
 class PhotoOriginal(BytesView):
+    """The file as it was sent, for the album's owner; for a guest the same picture without the file's metadata."""
+
     @extend_schema(responses=OpenApiTypes.BINARY)
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
         photo = access.photo_for(self.viewer, photo_id, Action.DOWNLOAD)

@@ -3,6 +3,7 @@
 import hashlib
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from galleries import storage
@@ -50,9 +51,13 @@ def original_of(photo: Photo) -> Expected:
 
 def fault_of(file: Expected, *, quick: bool) -> Fault | None:
     """Read the file, three times where the storage fails; `quick` asks for its size alone."""
+    return _tried(file, lambda: altered(file, quick=quick))
+
+
+def _tried(file: Expected, look: Callable[[], Fault | None]) -> Fault | None:
     for attempt in range(1, _READS + 1):
         try:
-            return altered(file, quick=quick)
+            return look()
         except FileNotFoundError:
             return Fault(file, "missing")
         except storage.ShortRead:
@@ -86,11 +91,14 @@ def faults_of_stripped(photo: Photo, *, quick: bool) -> list[Fault]:
     if photo.state != Photo.State.READY or not photo.original_key:
         return []
     file = Expected("stripped", photo.original_key, photo.guest_size, photo.guest_crc32)
-    try:
+
+    def look() -> Fault | None:
         wrong = stripped.contradiction(photo, quick=quick)
-    except Exception as error:  # noqa: BLE001 -- as above
-        return [Fault(file, "unreadable", f"{type(error).__name__}: {error}")]
-    return [Fault(file, "wrong", wrong)] if wrong else []
+        return Fault(file, "wrong", wrong) if wrong else None
+
+    fault = _tried(file, look)
+    # One that has gone since it was found sound is told as the original, when its row is looked at again.
+    return [fault] if fault and fault.what in ("wrong", "unreadable") else []
 
 
 def has_sound_original(photo: Photo) -> bool:

@@ -52,15 +52,21 @@ def note_original(viewer: Viewer, photo: Photo) -> None:
         link.count("original_count")
 
 
-def keep_with_account(viewer: Viewer, key: str) -> None:
-    """A guest of this browser who signs in keeps their galleries: from now on they are reached by the account alone.
+def may_keep(viewer: Viewer, key: str) -> bool:
+    """Whether what this browser found may go to the account that is signed in.
 
     Not where the browser came by a return link, which whoever it was lent to opens: the first device would be shut out.
     """
-    if viewer.user and viewer.guest and viewer.guest_by_cookie and viewer.guest.user_id is None:
-        first = viewer.guest.keys.order_by("pk").values_list("key_hash", flat=True).first()
-        if first == digest(key):
-            Guest.objects.filter(pk=viewer.guest.pk, user=None).update(user=viewer.user)
+    if not (viewer.user and viewer.guest and viewer.guest_by_cookie and viewer.guest.user_id is None):
+        return False
+    first = viewer.guest.keys.order_by("pk").values_list("key_hash", flat=True).first()
+    return first == digest(key)
+
+
+def keep_with_account(viewer: Viewer, key: str) -> None:
+    """From now on they are reached by the account alone. Only if its owner says so: phones are lent and shared."""
+    if viewer.guest and may_keep(viewer, key):
+        Guest.objects.filter(pk=viewer.guest.pk, user=None).update(user=viewer.user)
 
 
 @transaction.atomic

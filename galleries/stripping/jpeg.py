@@ -137,8 +137,8 @@ def _jfif(body: bytes) -> bytes:
     return _segment(_APP0, body[:12] + b"\0\0")
 
 
-def _orientation(body: bytes) -> bytes:
-    block = exif.block_of(exif.orientation(body))
+def _exif(body: bytes) -> bytes:
+    block = exif.reduced(body)
     return _segment(_APP1, exif.PREFIX + block) if block else b""
 
 
@@ -149,7 +149,7 @@ def _adobe(body: bytes) -> bytes:
 # How a segment begins that is passed on shortened, the fewest bytes it has, and what becomes of it.
 _REDUCED: dict[int, tuple[bytes, int, Callable[[bytes], bytes]]] = {
     _APP0: (b"JFIF\0", 14, _jfif),
-    _APP1: (exif.PREFIX, 0, _orientation),
+    _APP1: (exif.PREFIX, 0, _exif),
     _APP14: (b"Adobe", 12, _adobe),
 }
 

@@ -64,7 +64,7 @@ def pieces(source: Source) -> list[Piece]:
             _check(source, at, length, kind)
             draft.keep(at, 12 + length)
         elif kind == b"eXIf" and kind not in seen:
-            draft.say(_orientation(source.read(at + 8, min(length, _LONGEST_EXIF))))
+            draft.say(_exif(source.read(at + 8, min(length, _LONGEST_EXIF))))
         elif not kind[0] & 32:
             raise Odd(f"a chunk {kind!r} is needed, and not known")
         seen.add(kind)
@@ -82,7 +82,7 @@ def _check(source: Source, at: int, length: int, kind: bytes) -> None:
         raise Odd(f"a chunk {kind!r} is damaged")
 
 
-def _orientation(block: bytes) -> bytes:
-    said = exif.block_of(exif.orientation(block))
+def _exif(block: bytes) -> bytes:
+    said = exif.reduced(block)
     chunk = b"eXIf" + said
     return struct.pack(">I", len(said)) + chunk + struct.pack(">I", zlib.crc32(chunk)) if said else b""

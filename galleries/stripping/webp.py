@@ -28,7 +28,7 @@ def pieces(source: Source) -> list[Piece]:
     _check_counts([kind for kind, _, _ in chunks])
     for kind, at, length in chunks:
         if kind == b"EXIF" and not turned:
-            turned = exif.block_of(exif.orientation(source.read(at, min(length, _LONGEST_EXIF))))
+            turned = exif.reduced(source.read(at, min(length, _LONGEST_EXIF)))
         elif kind in _KEPT:
             _check(source, kind, at, length)
             draft.keep(at - 8, 8 + length + length % 2)

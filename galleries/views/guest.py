@@ -26,16 +26,38 @@ from galleries.models import Link, Match, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import certain
 
+from . import opened
 from .grid import Tiles, listing, photos_title
 from .page import OWN_CAMERA, Request, page, told_by
 from .paging import a_page
+
+# In the session: the guest of this browser who is somebody else.
+_NOT_MINE = "not_mine"
 
 
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def guest_link(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
-    """Looking at a link leaves no trace; a guest is made by what they send."""
+    """Looking at a link leaves no trace here; a guest is made by what they send."""
+    response = _opened(request, viewer, token)
+    if request.method == "GET":
+        opened.remember(request, response, token)
+    return response
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def event(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
+    """The same page at an address without the token, for the browser that opened the link."""
+    token = opened.token_of(request, link_id)
+    if token is None:
+        return render(request, "guest/elsewhere.html", status=404)
+    return _opened(request, viewer, token)
+
+
+def _opened(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
     link = access.shared_link(token)
     steps: dict[str, Callable[[Request, Viewer, Link], HttpResponseBase]] = {
         "unlock": _unlock,
@@ -147,10 +169,12 @@ def shared_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     return listing(request, visit.link.album.photos.shown(), "time", photos_title)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
     """The galleries of this viewer's searches, newest first."""
+    if request.method == "POST":
+        return _keep_or_not(request, viewer)
     best = Match.objects.certain().filter(is_shown("photo__"), selfie=OuterRef("pk")).order_by("distance")
     shown = is_shown("matches__photo__")
     found = access.visible_to(viewer, Selfie).exclude(state__in=[Selfie.State.FAILED, Selfie.State.EXPIRED])
@@ -159,4 +183,18 @@ def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
         maybe_count=Count("matches", filter=shown & Q(matches__tier="maybe", matches__verdict="")),
         cover=Subquery(best.values("photo")[:1], output_field=UUIDField()),
     )
-    return render(request, "guest/my_photos.html", {"galleries": galleries})
+    asks = visit_flow.may_keep(viewer, access.guest_key_of(request)) and request.session.get(_NOT_MINE) != _of(viewer)
+    return render(request, "guest/my_photos.html", {"galleries": galleries, "asks_to_keep": asks})
+
+
+def _keep_or_not(request: Request, viewer: Viewer) -> HttpResponseBase:
+    """Whose photos a shared phone has found, only people know. Whoever says they are another's is asked once."""
+    if request.POST.get("step") == "keep":
+        visit_flow.keep_with_account(viewer, access.guest_key_of(request))
+    elif viewer.user:
+        request.session[_NOT_MINE] = _of(viewer)
+    return redirect("my-photos")
+
+
+def _of(viewer: Viewer) -> str:
+    return str(viewer.guest.pk) if viewer.guest else ""
