@@ -276,8 +276,11 @@ class Jury:
         self.world, self.patterns = world, dict(routes.routes())
         self.questions = questions(world)
         first, second = self._all(), self._all()
-        # What has a token of its own in it is told by its status alone.
-        self.right = [one if one == two else (one[0], "") for one, two in zip(first, second, strict=True)]
+        # Pages have tokens of their own in them, and what happened in the last minutes: they are told by their status.
+        in_api = [" api:" in each.row for each in self.questions]
+        self.right = [
+            one if one == two and sums else (one[0], "") for one, two, sums in zip(first, second, in_api, strict=True)
+        ]
         self.order = list(range(len(self.questions)))
         self.judged = judged(world)
         self.by_rule = 0

@@ -49,7 +49,7 @@ LINKS: dict[str, dict[str, Any]] = {
     "looking": {"can_browse": True},
     "keeping": {},
     "used-up": {"max_uses": 1},
-    "locked": {"password": "open sesame"},
+    "locked": {"password": "open sesame", "can_browse": True},
     "expired": {},
     "revoked": {},
 }
@@ -109,6 +109,9 @@ def build() -> World:
     # As after its password was changed.
     Visit.objects.filter(link=own["locked"]["link_id"]).update(unlocked=False)
     Visit.objects.create(guest=Guest.make()[0], link_id=own["locked"]["link_id"], unlocked=True)
+    # And let in by another link, which opens nothing here.
+    let_in = Guest.objects.get(keys__key_hash=digest(own["locked"]["guest_key"]))
+    Visit.objects.create(guest=let_in, link_id=olga.ids["link_id"], unlocked=True)
     Album.objects.filter(pk=otto.album.pk).update(link_preview=False)
     clients = _guests(otto, own) | _people(olga, otto) | _tokens(olga)
     return World(olga, otto, clients, own, _deleted_twin(olga))
