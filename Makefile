@@ -37,6 +37,10 @@ fuzz: setup .venv/.dev  ## Tries many thousands of hostile inputs, and says how 
 bench: setup .venv/.dev  ## Measures speed as ratios (options: ARGS="--photos DIR --json OUT")
 	@$(python) manage.py bench $(ARGS)
 
+.PHONY: mutants
+mutants: setup .venv/.dev  ## Breaks the access rule in every way there is, and counts who notices (options: SAMPLE=20)
+	@$(python) -m tests.mutate_access
+
 .PHONY: screenshots
 screenshots: setup .venv/.dev  ## Pictures of every page into var/screenshots (options: ARGS="DIR --readme --only link")
 	@$(python) -m tests.screenshots $(ARGS)

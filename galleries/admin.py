@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import transaction
 from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +30,7 @@ from galleries.models import (
     ApiToken,
     Archive,
     Arrival,
+    Collaborator,
     EmbeddingBlock,
     Erasure,
     Face,
@@ -41,7 +45,28 @@ from galleries.models import (
 from galleries.models.photo import PhotoQuerySet
 
 admin.site.site_header = admin.site.site_title = "Pixora"
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+_is_staff = admin.site.has_permission
+
+
+def _may_enter(request: HttpRequest) -> bool:
+    return _is_staff(request) and not _lacks_second_factor(request)
+
+
+def _lacks_second_factor(request: HttpRequest) -> bool:
+    return settings.PIXORA_STAFF_NEED_MFA and not is_mfa_enabled(request.user)
+
+
+@secure_admin_login
+def _login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+    """Only staff who are signed in come here: they lack the second factor, or came by this address."""
+    if not _lacks_second_factor(request):
+        return redirect("admin:index")
+    messages.warning(request, _("The administration wants a second step at sign-in. Set it up here, then go on."))
+    return redirect("mfa_index")
+
+
+admin.site.has_permission = _may_enter  # type: ignore[method-assign]
+admin.site.login = _login  # type: ignore[method-assign]
 
 
 class ReadOnly:
@@ -98,6 +123,7 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
         (Face, "photo__album__owner"),
         (Link, "album__owner"),
         (Selfie, "album__owner"),
+        (Collaborator, "user"),
         (Guest, "user"),
         (ApiToken, "user"),
     ]
@@ -153,6 +179,7 @@ class AlbumAdmin(CountedDeletion):
         (Selfie, "album"),
         (Match, "photo__album"),
         (Archive, "album"),
+        (Collaborator, "album"),
     ]
     list_display = [
         "title", "owner", "event_date", "face_search", "moving", "all_photos", "waiting", "set_aside", "created_at",
@@ -214,6 +241,14 @@ class AlbumAdmin(CountedDeletion):
     @admin.display(description=_("set aside"), ordering="photos_aside")
     def set_aside(self, album: Any) -> int:
         return int(album.photos_aside)
+
+
+@admin.register(Collaborator)
+class CollaboratorAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["album", "user", "role", "created_at"]
+    list_filter = ["role"]
+    search_fields = ["album__title", "user__email"]
+    list_select_related = ["album", "user"]
 
 
 @admin.register(Photo)
@@ -332,7 +367,7 @@ class ErasureAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["token_key", "user", "scopes", "created", "expiry"]
+    list_display = ["token_key", "user", "name", "scopes", "is_bound", "created", "expiry", "last_used_at"]
     search_fields = ["user__email", "token_key"]
     list_filter = ["created"]
     list_select_related = ["user"]

@@ -291,6 +291,20 @@ def _pieces(packed: bytes) -> Iterator[bytes | Span]:
             at += key_length
 
 
+def spans(key: str, pieces: Iterable[bytes | tuple[int, int]]) -> tuple[bytes | Span, ...]:
+    """Pieces of a file, literals and (offset, length), as pieces of what is stored under `key`."""
+    return tuple(piece if isinstance(piece, bytes) else Span(key, *piece) for piece in pieces)
+
+
+def cut(pieces: Iterable[bytes | Span], start: int, stop: int) -> Iterator[bytes | Span]:
+    """The bytes from `start` up to but not including `stop` of what the pieces are one after the other."""
+    position = 0
+    for piece in pieces:
+        if _length(part := _slice(piece, start - position, stop - position)) > 0:
+            yield part
+        position += _length(piece)
+
+
 def _length(part: bytes | Span) -> int:
     return len(part) if isinstance(part, bytes) else part.length
 

@@ -1,19 +1,22 @@
 """What people type into pages -> typed values."""
 
 import uuid
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib.auth import password_validation
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from galleries.models import Album, Archive, LegalBasis, Link, Match
+from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match
+from galleries.models.album import MOST_PERSONS_A_GUEST
 
 _PASSWORD_LENGTH = 128
+_TOKEN_DAYS = 90
 # --accent of static/css/pixora.css.
 PIXORAS_ACCENT = "#a53a1d"
 
@@ -23,6 +26,23 @@ class DayInput(forms.DateInput):
 
     def __init__(self) -> None:
         super().__init__(format="%Y-%m-%d")
+
+
+def _not_past(day: date | None) -> date | None:
+    if day and day < timezone.localdate():
+        raise forms.ValidationError(_("This day lies in the past."))
+    return day
+
+
+def _end_of(day: date | None) -> datetime | None:
+    return datetime.combine(day, time.max, tzinfo=timezone.get_default_timezone()) if day else None
+
+
+class PasswordToShare(forms.TextInput):
+    """Readable while it is typed, for it is to be told to guests; never sent back with a form that has a fault."""
+
+    def format_value(self, value: Any) -> None:
+        return None
 
 
 class AlbumForm(forms.ModelForm):
@@ -76,6 +96,33 @@ class BrandForm(forms.ModelForm):
         return said
 
 
+class SelfieRulesForm(forms.ModelForm):
+    """Who may be searched for, and by which pictures."""
+
+    persons_a_guest = forms.IntegerField(
+        label=_("Persons a guest may search for"),
+        required=False,
+        min_value=1,
+        max_value=MOST_PERSONS_A_GUEST,
+        help_text=_("1: later selfies must show the person of the first. Up to 3 for families with one phone."),
+    )
+
+    class Meta:
+        model = Album
+        fields = ["persons_a_guest", "live_camera_only"]
+        labels = {"live_camera_only": _("Live camera only")}
+        help_texts = {
+            "live_camera_only": _(
+                "Selfies are taken on the page, not chosen from files or sent by a program. "
+                "This keeps honest people honest; it proves nothing, since a camera can be shown a picture."
+            ),
+        }
+
+    def clean_persons_a_guest(self) -> int:
+        said: int | None = self.cleaned_data["persons_a_guest"]
+        return said or self.instance.persons_a_guest
+
+
 class FaceSearchForm(forms.Form):
     """Why faces may be searched. All of it empty, or all of it filled in."""
 
@@ -107,7 +154,7 @@ class LinkForm(forms.ModelForm):
         required=False,
         strip=False,
         max_length=_PASSWORD_LENGTH,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=PasswordToShare(attrs={"autocomplete": "off"}),
         help_text=_("Guests are asked for it once. Leave it empty for none."),
     )
     last_day = forms.DateField(
@@ -133,27 +180,23 @@ class LinkForm(forms.ModelForm):
     field_order = ["can_browse", "can_download", "password", "last_day", "max_uses"]
 
     def clean_last_day(self) -> date | None:
-        day: date | None = self.cleaned_data["last_day"]
-        if day and day < timezone.localdate():
-            raise forms.ValidationError(_("This day lies in the past."))
-        return day
+        return _not_past(self.cleaned_data["last_day"])
 
     def changes(self) -> dict[str, Any]:
         """Values by the names that Link.make and visit.change_link know."""
         said = dict(self.cleaned_data)
-        day = said.pop("last_day")
-        said["expires_at"] = datetime.combine(day, time.max, tzinfo=timezone.get_default_timezone()) if day else None
+        said["expires_at"] = _end_of(said.pop("last_day"))
         return said
 
 
 class LinkEditForm(LinkForm):
-    """The password is not shown again: empty keeps it."""
+    """The password is not shown again: empty keeps it. `may_lock`: to change it is the album's owner's."""
 
     remove_password = forms.BooleanField(label=_("No password any more"), required=False)
 
     field_order = ["can_browse", "can_download", "password", "remove_password", "last_day", "max_uses"]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, may_lock: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.expires_at:
             self.initial["last_day"] = timezone.localdate(self.instance.expires_at)
@@ -162,14 +205,27 @@ class LinkEditForm(LinkForm):
             self.fields["password"].help_text = _("Leave it empty to keep the one it has.")
         else:
             del self.fields["remove_password"]
+        if not may_lock:
+            del self.fields["password"]
+            self.fields.pop("remove_password", None)
 
     def changes(self) -> dict[str, Any]:
         said = super().changes()
         if said.pop("remove_password", False):
             return said | {"password": ""}
-        if not said["password"]:
-            del said["password"]
+        if not said.get("password"):
+            said.pop("password", None)
         return said
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(label=_("Role"), choices=Collaborator.Role.choices)
+
+
+class CollaboratorForm(RoleForm):
+    email = forms.EmailField(label=_("E-mail address of their account"))
+
+    field_order = ["email", "role"]
 
 
 class SelfieForm(forms.Form):
@@ -180,6 +236,8 @@ class SelfieForm(forms.Form):
     consent = forms.BooleanField(error_messages={"required": _("We search only after you have agreed to it.")})
     keep_me_posted = forms.BooleanField(required=False)
     email = forms.EmailField(required=False, error_messages={"invalid": _("This is not an e-mail address.")})
+    # From the camera step, where the album takes no other selfies.
+    ticket = forms.CharField(required=False, max_length=500)
 
 
 class EmailForm(forms.Form):
@@ -250,3 +308,56 @@ class FirstAdminForm(forms.Form):
         password: str = self.cleaned_data["password"]
         password_validation.validate_password(password)
         return password
+
+
+class ApiTokenForm(forms.Form):
+    SCOPES = {
+        "read": _("Read: albums, photos, links, progress"),
+        "upload": _("Upload: send photos"),
+        "manage": _("Manage: change and delete albums, photos and links"),
+    }
+
+    name = forms.CharField(
+        label=_("Name"), required=False, max_length=60, help_text=_("What it is for, such as the studio's computer.")
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do"), choices=SCOPES.items(), initial=["upload"], widget=forms.CheckboxSelectMultiple
+    )
+    albums = forms.ModelMultipleChoiceField(
+        Album.objects.none(),
+        label=_("In which albums"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Tick none for all of your albums, those to come included."),
+    )
+    last_day = forms.DateField(
+        label=_("Last day"), required=False, widget=DayInput(), help_text=_("Leave it empty for no end.")
+    )
+
+    def __init__(self, *args: Any, albums: QuerySet[Album], token: ApiToken | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["albums"].queryset = albums  # type: ignore[attr-defined]
+        self.initial["last_day"] = timezone.localdate() + timedelta(days=_TOKEN_DAYS)
+        self._token = token
+        if token:
+            ends = timezone.localdate(token.expiry) if token.expiry else None
+            self.initial = {"name": token.name, "scopes": token.scopes.split(), "last_day": ends}
+            self.initial["albums"] = token.albums.all()
+
+    def clean_scopes(self) -> list[str]:
+        return [scope for scope in self.SCOPES if scope in self.cleaned_data["scopes"]]
+
+    def clean_albums(self) -> QuerySet[Album]:
+        chosen: QuerySet[Album] = self.cleaned_data["albums"]
+        if self._token and self._token.is_bound and not chosen:
+            raise forms.ValidationError(_("Tick an album: this token is for chosen ones. For all, make a new token."))
+        return chosen
+
+    def clean_last_day(self) -> date | None:
+        return _not_past(self.cleaned_data["last_day"])
+
+    def said(self) -> dict[str, Any]:
+        """Values by the names that flows.api_token knows."""
+        said = dict(self.cleaned_data)
+        said["expires_at"] = _end_of(said.pop("last_day"))
+        return said

@@ -5,7 +5,8 @@ Everything is sealed: its own content type, never sniffed, never run as a page, 
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import content_disposition_header, parse_etags
 
-from galleries import archives, metrics, storage
+from galleries import archives, metrics, storage, stripping
 from galleries.errors import Refusal
 from galleries.images import LOGO_TYPE, PREVIEW_EDGE, RENDITION_TYPE, THUMB_EDGE
 from galleries.models import Album, Archive, Photo
@@ -47,8 +48,26 @@ def rendition_widths(photo: Photo) -> tuple[int, int]:
 
 
 def send_original(request: HttpRequest, photo: Photo) -> HttpResponseBase:
-    """As a download, never as a page: an original's bytes are a stranger's."""
+    """As it was sent, for its owner. As a download, never as a page: an original's bytes are a stranger's."""
     return _send_file(request, photo.original_key, photo.content_type, f'"{photo.sha256}"', filename=photo.name)
+
+
+def send_stripped(request: HttpRequest, photo: Photo) -> HttpResponseBase:
+    """The original without its metadata, for a guest; whole or one range of it. Where that is not to be had surely,
+    the preview. Raises Http404 if it is gone.
+    """
+    if photo.guest_pieces is None:
+        name = PurePosixPath(photo.name).with_suffix(PurePosixPath(photo.preview_key).suffix).name
+        return _send_file(request, photo.preview_key, RENDITION_TYPE, f'"{photo.sha256[:32]}-preview"', filename=name)
+    etag = f'"{photo.sha256[:32]}-stripped-{photo.guest_size:x}-{photo.guest_crc32:08x}"'
+    if not _unchanged(request, etag):
+        _size(photo.original_key)
+    pieces = archives.spans(photo.original_key, stripping.unpack(bytes(photo.guest_pieces)))
+
+    def chunks(start: int, stop: int) -> Iterable[bytes]:
+        return chain.from_iterable(map(_open_piece, archives.cut(pieces, start, stop)))
+
+    return _send_range(request, _Sent(photo.guest_size, etag, photo.content_type, photo.name), chunks)
 
 
 def send_logo(request: HttpRequest, album: Album) -> HttpResponseBase:
@@ -63,23 +82,15 @@ def send_archive(request: HttpRequest, layout: archives.Layout, filename: str) -
     Raises Refusal 503 busy while as many zips are under way as this process may send, so that slow phones never take
     all threads.
     """
-    if _unchanged(request, layout.etag):
-        return _sealed(HttpResponseNotModified(), layout.etag)
-    span = _asked_range(request, layout.length, layout.etag)
-    if isinstance(span, archives.Unsatisfiable):
-        return _unsatisfiable(layout)
-    start, stop = span or (0, layout.length)
-    metrics.count("zip_bytes", stop - start)
-    chunks = _counting_breaks(archives.stream(layout, start, stop, _open_span))
-    body = iter(()) if request.method == "HEAD" else _one_of_few(chunks)
-    response = StreamingHttpResponse(body, status=206 if span else 200, content_type="application/zip")
-    response["Content-Length"] = str(stop - start)
-    response["Accept-Ranges"] = "bytes"
-    if span:
-        response["Content-Range"] = f"bytes {start}-{stop - 1}/{layout.length}"
-    response["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"
-    response["X-Accel-Buffering"] = "no"
-    return _sealed(response, layout.etag)
+
+    def chunks(start: int, stop: int) -> Iterable[bytes]:
+        return _one_of_few(_counting_breaks(archives.stream(layout, start, stop, _open_span)))
+
+    response = _send_range(request, _Sent(layout.length, layout.etag, "application/zip", filename), chunks)
+    if response.status_code in (200, 206):
+        metrics.count("zip_bytes", int(response["Content-Length"]))
+        response["X-Accel-Buffering"] = "no"
+    return response
 
 
 def archive_address(request: HttpRequest, archive: Archive) -> str:
@@ -146,10 +157,38 @@ def _asked_range(request: HttpRequest, length: int, etag: str) -> tuple[int, int
     return archives.parse_range(request.headers.get("Range"), length)
 
 
-def _unsatisfiable(layout: archives.Layout) -> HttpResponseBase:
-    response = HttpResponse(status=416, content_type="application/zip")
-    response["Content-Range"] = f"bytes */{layout.length}"
-    return _sealed(response, layout.etag)
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What is sent as a download: its length in bytes, its strong ETag, its type and its name."""
+
+    length: int
+    etag: str
+    content_type: str
+    filename: str
+
+
+def _send_range(request: HttpRequest, sent: _Sent, chunks: Callable[[int, int], Iterable[bytes]]) -> HttpResponseBase:
+    """The whole of it or one range; `chunks` gives the bytes from one place up to but not including another."""
+    if _unchanged(request, sent.etag):
+        return _sealed(HttpResponseNotModified(), sent.etag)
+    span = _asked_range(request, sent.length, sent.etag)
+    if isinstance(span, archives.Unsatisfiable):
+        unsatisfiable = HttpResponse(status=416, content_type=sent.content_type)
+        unsatisfiable["Content-Range"] = f"bytes */{sent.length}"
+        return _sealed(unsatisfiable, sent.etag)
+    start, stop = span or (0, sent.length)
+    body = iter(()) if request.method == "HEAD" else chunks(start, stop)
+    response = StreamingHttpResponse(body, status=206 if span else 200, content_type=sent.content_type)
+    response["Content-Length"] = str(stop - start)
+    response["Accept-Ranges"] = "bytes"
+    if span:
+        response["Content-Range"] = f"bytes {start}-{stop - 1}/{sent.length}"
+    response["Content-Disposition"] = content_disposition_header(True, sent.filename) or "attachment"
+    return _sealed(response, sent.etag)
+
+
+def _open_piece(piece: bytes | archives.Span) -> Iterable[bytes]:
+    return (piece,) if isinstance(piece, bytes) else _open_span(piece)
 
 
 def _open_span(span: archives.Span) -> Iterable[bytes]:

@@ -18,9 +18,8 @@ from functools import cache
 from typing import Any
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from galleries.broker import asked_once
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +111,7 @@ def _send() -> None:
 
 @cache
 def _redis() -> redis.Redis:
-    one_try = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25, retry=one_try)
+    return asked_once(0.25)
 
 
 def _begin_anew() -> None:

@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -19,8 +19,48 @@ from galleries.views.page import refused
 PLAIN_BYTES = 10_000_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _PROBES = ("/healthz", "/readyz")
-_ONE_FILE = ("guest-link", "api:shared-link-selfies")
+_ONE_FILE = ("guest-link", "event", "api:shared-link-selfies")
 _MANY_FILES = ("album-upload", "api:album-photos")
+
+
+class Sealed:
+    """What every answer says, whoever makes it: a page, the API, a file, a probe, an error. A view may say more itself.
+
+    Referrer-Policy is not no-referrer: with it browsers send forms with "Origin: null", which CSRF refuses. Of what
+    same-origin tells, no line of a log keeps the token.
+    """
+
+    HEADERS: ClassVar = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    }
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        for name, value in self.HEADERS.items():
+            response.setdefault(name, value)
+        if settings.SECURE_HSTS_SECONDS and request.is_secure():
+            response.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
+        return response
+
+
+class TrustedProxies:
+    """Nobody but our proxies says that a visitor came by https: who comes past them is not believed."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_X_FORWARDED_PROTO" in request.META and not access.is_our_proxy(request.META.get("REMOTE_ADDR", "")):
+            del request.META["HTTP_X_FORWARDED_PROTO"]
+        return self._get_response(request)
 
 
 class Probes:

@@ -20,10 +20,13 @@ _SENTENCES = [
     ),
     gettext_noop("Very many guests are searching right now. Try again in %(seconds)s s."),
     gettext_noop("Your last searches are still under way. Try again in %(seconds)s s."),
+    gettext_noop("Too many wrong passwords. Try again in %(seconds)s s."),
     gettext_noop("This account keeps %(limit)s photos at most. Delete some, or ask the administrator for more room."),
     gettext_noop(
         "This account keeps %(gigabytes)s GB at most. Delete some photos, or ask the administrator for more room."
     ),
+    gettext_noop("You have searched as often as a day allows. Try again in %(hours)s h."),
+    gettext_noop("Searching is slowed down for a while. Try again in %(seconds)s s."),
     gettext_noop("This token lacks the scope “%(scope)s”."),
 ]
 WORDS = [

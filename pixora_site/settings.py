@@ -27,6 +27,8 @@ PIXORA_SENDFILE = env.flag("PIXORA_SENDFILE", False)
 
 DEBUG = env.flag("PIXORA_DEBUG", False)
 SECRET_KEY = env.secret_key("PIXORA_SECRET_KEY", PIXORA_DATA_DIR / "secret_key")
+# Sessions, sealed tokens and signed cursors of the keys before live on.
+SECRET_KEY_FALLBACKS = env.secret("PIXORA_SECRET_KEY_FALLBACKS").split()
 PIXORA_SECRET_KEY_GIVEN = bool(env.secret("PIXORA_SECRET_KEY"))
 PIXORA_HOST = env.text("HOST", "127.0.0.1")
 ALLOWED_HOSTS = env.words("PIXORA_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
@@ -36,6 +38,7 @@ PIXORA_TRUSTED_PROXIES = env.networks("PIXORA_TRUSTED_PROXIES")
 
 _https = PIXORA_PUBLIC_URL.startswith("https://")
 PIXORA_GUEST_COOKIE = "__Host-guest" if _https else "guest"
+PIXORA_LINK_COOKIE = "__Host-links" if _https else "links"
 CSRF_TRUSTED_ORIGINS = [PIXORA_PUBLIC_URL] if PIXORA_PUBLIC_URL else []
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PIXORA_TRUSTED_PROXIES else None
@@ -58,6 +61,7 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],
+        "object-src": [NONE],
         "frame-ancestors": [NONE],
     }
 }
@@ -69,6 +73,7 @@ INSTALLED_APPS = [
     "recognition",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "knox",
     "drf_spectacular",
@@ -83,11 +88,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "galleries.middleware.TrustedProxies",
+    "galleries.middleware.Sealed",
+    "csp.middleware.CSPMiddleware",
     "galleries.middleware.Probes",
     "galleries.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -161,7 +168,14 @@ else:
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
 # In the database, so that the limits that protect accounts outlive a lost Redis.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "pixora_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "pixora_cache",
+        # Django keeps 300 and drops a third beyond: who signs in with many addresses would push out their own limit.
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 # Celery
 
@@ -215,12 +229,30 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_REDIRECT_URL = "albums"
+# Whole venues are one address. Passwords are counted by flows/guessing.py; "login_failed" is left for codes of the
+# second step.
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/m/ip",
+    "login_failed": "5/5m/key",
+    "signup": "100/m/ip",
+    "reset_password": "100/m/ip,5/h/key",
+    "reset_password_from_key": "100/m/ip",
+}
 ACCOUNT_ADAPTER = "galleries.views.account.Adapter"
+MFA_ADAPTER = "galleries.views.account.MfaAdapter"
+MFA_TOTP_ISSUER = "Pixora"
+# allauth forgets a used code after its 30 s; one that is taken for longer could be used twice.
+MFA_TOTP_TOLERANCE = 0
+# Where no mail is sent, no address is ever verified.
+MFA_ALLOW_UNVERIFIED_EMAIL = not env.secret("EMAIL_URL")
+# Without a second factor the administrator's desk is one guessed password away.
+PIXORA_STAFF_NEED_MFA = env.flag("PIXORA_STAFF_NEED_MFA", _https)
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 
 # Without it a mail server that says nothing would hold a worker until Celery kills it; an EMAIL_URL may say another.
 EMAIL_TIMEOUT = 20
@@ -290,6 +322,7 @@ PIXORA_ENGINE_THREADS = env.whole_number("PIXORA_ENGINE_THREADS", 1, least=1)
 PIXORA_INDEX_MEGABYTES = env.whole_number("PIXORA_INDEX_MEGABYTES", 256)
 PIXORA_SELFIE_DAYS = env.whole_number("PIXORA_SELFIE_DAYS", 30, least=1)
 PIXORA_GUESTS_AN_HOUR = env.whole_number("PIXORA_GUESTS_AN_HOUR", 300, least=1)
+PIXORA_SEARCHES_A_DAY = env.whole_number("PIXORA_SEARCHES_A_DAY", 10, least=1)
 PIXORA_SELFIES_WAITING = env.whole_number("PIXORA_SELFIES_WAITING", 300, least=1)
 PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
 

@@ -139,6 +139,7 @@ def _refusal(path: str, seconds: int) -> bytes:
     body, content_type = _problem() if path.startswith("/api/") else (_WORDS.encode(), "text/plain; charset=utf-8")
     headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
     # A browser that shows a page asks again by itself.
+    headers |= {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
     headers |= {"Retry-After": str(seconds), "Refresh": str(seconds), "Connection": "close"}
     lines = ["HTTP/1.1 429 Too Many Requests", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode() + body

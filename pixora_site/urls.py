@@ -5,6 +5,7 @@ urlpatterns = [
     path("api/v1/", include("galleries.api.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/two-steps/", include("allauth.mfa.urls")),
     path("language/", include("django.conf.urls.i18n")),
     path("", include("galleries.urls")),
 ]

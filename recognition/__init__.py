@@ -33,6 +33,8 @@ __all__ = [
     "embed_selfie",
     "engine",
     "find_faces",
+    "is_same_person",
+    "is_same_picture",
     "load",
     "match",
 ]
@@ -82,6 +84,23 @@ def embed_selfie(pixels: Pixels, engine_name: str = "") -> Face:
     from .selfies import face_of_selfie
 
     return face_of_selfie(_checked(pixels), engine(engine_name))
+
+
+def is_same_person(first: Vector, second: Vector, engine_name: str = "") -> bool:
+    """Whether two vectors (d,) of this engine are near enough to be of one person."""
+    from .matching import distances_to
+
+    return bool(distances_to(first, second[np.newaxis])[0] < engine(engine_name).thresholds.stranger)
+
+
+def is_same_picture(selfie: Vector, vectors: Vectors, engine_name: str = "") -> bool:
+    """Whether a selfie's vector (d,) is that of a copy of one of the pictures that `vectors` (n, d) are from.
+
+    A crop, a screenshot or another encoding of it; two pictures of one person differ more.
+    """
+    from .matching import distances_to
+
+    return bool((distances_to(selfie, vectors) < engine(engine_name).thresholds.same_picture).any())
 
 
 def match(

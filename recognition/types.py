@@ -49,6 +49,7 @@ class Thresholds:
     that is ever allowed. Where strangers crowd around the guest, a hit must also be nearer than they are, on average,
     by `sure_margin` or `maybe_margin`.
     `stranger`: faces beyond are taken for other people. `link`: two faces of the album this near are of one person.
+    `same_picture`: a selfie this near to a face of the album is a copy of it.
     """
 
     sure: float
@@ -57,6 +58,7 @@ class Thresholds:
     maybe_margin: float
     stranger: float
     link: float
+    same_picture: float
 
 
 @dataclass(frozen=True, slots=True)

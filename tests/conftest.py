@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 from django.utils import translation
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 from rest_framework.test import APIClient
 
 from galleries import storage
@@ -40,9 +41,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(autouse=True)
-def an_empty_store() -> Iterator[None]:
+def an_empty_store(request: pytest.FixtureRequest) -> Iterator[None]:
     assert str(storage.path("originals")).startswith(tempfile.gettempdir()), "these are somebody's photos"
     yield
+    # It is the whole module's.
+    if "world" not in request.fixturenames:
+        _empty_store()
+
+
+def _empty_store() -> None:
     for folder in ("originals", "renditions", "selfies"):
         shutil.rmtree(storage.path(folder), ignore_errors=True)
 
@@ -68,6 +75,17 @@ def needs_program(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not on this machine")
     return path
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Any]:
+    """tests/world.py, built once a module; whatever is asked of it is taken back."""
+    from tests.world import build
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build()
+        transaction.set_rollback(True)
+    _empty_store()
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ class Reader(HTMLParser):
         self.labelled: set[str] = set()
         self.images_without_alt = 0
         self.landmarks: list[str] = []
+        self.addresses: list[str] = []
+        self.sources: list[str] = []
         self._in_label = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -30,6 +32,8 @@ class Reader(HTMLParser):
         self.inline += [f"{tag} {name}" for name in said if name == "style" or name.startswith(("on", "hx-on"))]
         if tag == "style" or (tag == "script" and "src" not in said):
             self.inline.append(tag)
+        self.addresses += [said[name] or "" for name in ("href", "action") if name in said]
+        self.sources += [said["src"] or ""] if "src" in said else []
         if tag == "img" and "alt" not in said:
             self.images_without_alt += 1
         if tag in ("main", "h1"):

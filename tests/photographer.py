@@ -20,6 +20,10 @@ class Photographer:
         assert made.status_code == 201, made.text
         return str(made.json()["id"])
 
+    def change(self, album: str, **facts: Any) -> None:
+        answer = self.session.patch(f"{self.api}/albums/{album}/", json=facts)
+        assert answer.status_code == 200, answer.text
+
     def upload(self, album: str, files: dict[str, bytes]) -> dict[str, Any]:
         sent = [("file", (name, data)) for name, data in files.items()]
         answer = self.session.post(f"{self.api}/albums/{album}/photos/", files=sent)

@@ -67,9 +67,22 @@ def heic(picture: Pixels, orientation: int = 1) -> bytes:
 
 
 def selfie_jpeg(width: int = 600) -> bytes:
-    """The astronaut's face as a phone held near would show it."""
+    """The astronaut's face as a phone held near would show it: broader, and so no copy of the portrait."""
     face = Image.fromarray(portrait()[0:260, 100:340])
-    return jpeg(np.asarray(face.resize((width, width * 260 // 240), Image.Resampling.BICUBIC)))
+    return jpeg(np.asarray(face.resize((width, width * 26 // 30), Image.Resampling.BICUBIC)))
+
+
+# Of lfw_subset's hundred faces these are found when enlarged, and are 0.38 and more from each other; the first most.
+STRANGERS = (49, 26, 80, 19, 33, 29, 45, 93, 6, 84, 50, 8, 91, 24, 38)
+
+
+def stranger_jpeg(number: int, *, selfie: bool = False) -> bytes:
+    """One of lfw_subset's real faces, enlarged from 25 pixels; as a selfie broader, and grained like a phone's."""
+    face = Image.fromarray((skimage.data.lfw_subset()[number] * 255).astype(np.uint8))
+    face = face.resize((375 if selfie else 300, 300), Image.Resampling.BICUBIC)
+    framed = np.pad(np.asarray(face), 60, mode="edge").astype(float)
+    grain = np.random.default_rng(number).normal(0, 14 if selfie else 0, framed.shape)
+    return jpeg(np.repeat(np.clip(framed + grain, 0, 255).astype(np.uint8)[..., None], 3, axis=2))
 
 
 def with_exif(picture: Pixels, *, orientation: int | None = None, taken: str | None = None) -> bytes:

@@ -51,10 +51,12 @@ class Shot:
 
 
 def main() -> None:
+    from tests.running import environment
+
     options = _options()
     with tempfile.TemporaryDirectory(prefix="pixora-shots-", dir="/tmp" if Path("/tmp").is_dir() else None) as folder:
-        os.environ |= {"PIXORA_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "pixora_site.settings"}
-        os.environ["PIXORA_TIME_ZONE"] = _ZONE
+        # The site's own, its secret key among them: who is signed in here is signed in there.
+        os.environ |= environment(Path(folder), PIXORA_TIME_ZONE=_ZONE)
         django.setup()
         with _started(Path(folder)) as address:
             _take(address, options)
@@ -134,6 +136,7 @@ def _desk(seeded: "Seeded") -> list[Shot]:
         Shot("album-edit-branded", "owner", reverse("album-edit", args=[seeded.albums["few"].pk])),
         Shot("link-poster-branded", "owner", reverse("link-poster", args=[seeded.links["few"].pk])),
         Shot("link-saved", "owner", reverse("link", args=[link]), "[aria-labelledby=options] button.primary"),
+        Shot("album-searches", "owner", reverse("album-searches", args=[seeded.albums["few"].pk])),
         Shot("link-off", "owner", reverse("link", args=[seeded.links["ended"].pk])),
     ]
 

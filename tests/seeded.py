@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from galleries import images, storage
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
+from galleries.flows import watch
 from galleries.models import Album, Guest, Link, Match, Photo, Selfie, User, Visit
 
 FEW, MANY = 3, 3000
@@ -55,6 +56,7 @@ def seed(many: int = MANY) -> Seeded:
     links = _links(albums)
     guest, key = Guest.make()
     searches = _searches(albums, links, guest)
+    _strange(links["few"])
     return Seeded(
         albums,
         links,
@@ -152,6 +154,7 @@ def _fill(album: Album, count: int, renditions: list[tuple[images.Renditions, in
                 colour=made.colour,
                 face_count=_faces_in(number * 7 % len(renditions)),
                 preview_size=len(made.preview),
+                guest_size=len(made.preview),
             )
         )
         photos[-1].original_key = f"originals/{album.pk}/{photos[-1].pk}.jpg"
@@ -231,6 +234,16 @@ def _searches(albums: dict[str, Album], links: dict[str, Link], guest: Guest) ->
     _match(searches["few"], sure=2, maybe=1)
     _match(searches["many"], sure=48, maybe=7)
     return searches
+
+
+def _strange(link: Link) -> None:
+    """A guest who finds themselves, and one who tries faces until an alert is raised."""
+    for outcomes in (["no_face", "done"], ["done", *["another_person"] * watch.OTHER_FACES]):
+        guest, ends = Guest.objects.create(), timezone.now() + timedelta(days=30)
+        for outcome in outcomes:
+            selfie = Selfie.objects.create(album=link.album, link=link, guest=guest, expires_at=ends, state="failed")
+            watch.note(selfie, "203.0.113.7")
+            watch.note_end(selfie, outcome, photos=2 if outcome == "done" else 0)
 
 
 def _match(search: Selfie, sure: int, maybe: int) -> None:

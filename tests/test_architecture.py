@@ -25,7 +25,9 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.zip_format": set(),
     "galleries.archives": {"galleries.zip_format"},
     "galleries.colours": set(),
-    "galleries.metrics": set(),
+    "galleries.broker": set(),
+    "galleries.stripping": {"galleries.formats"},
+    "galleries.metrics": {"galleries.broker"},
     "galleries.logs": set(),
     "galleries.database": {"galleries.metrics"},
     "galleries.storage": {"galleries.metrics"},
@@ -36,13 +38,14 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.access": {"galleries.models", "galleries.errors"},
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
-        "galleries.storage", "galleries.errors", "galleries.metrics", "galleries.database", "galleries.words",
+        "galleries.storage", "galleries.stripping", "galleries.errors", "galleries.metrics", "galleries.database",
+        "galleries.broker", "galleries.words",
         "recognition",
     },
     "galleries.tasks": {"galleries.flows"},
     "galleries.media": {
         "galleries.models", "galleries.images", "galleries.archives", "galleries.storage", "galleries.errors",
-        "galleries.metrics",
+        "galleries.metrics", "galleries.stripping",
     },
     "galleries.forms": {"galleries.models", "galleries.errors", "galleries.flows"},
     "galleries.views": {

@@ -26,10 +26,12 @@ PHOTOS = 4
 
 
 def film(path: Path, picture: pictures.Pixels) -> Path:
-    """What the fake camera shows: one picture, ten frames of it, in a camera's shape."""
+    """What the fake camera shows: one picture, ten frames of it, in a camera's shape; broad, as near things are."""
     frame, still = io.BytesIO(), Image.new("RGB", (640, 480), pictures.GREY)
     height = 440
-    still.paste(Image.fromarray(picture).resize((height * picture.shape[1] // picture.shape[0], height)), (100, 20))
+    still.paste(
+        Image.fromarray(picture).resize((height * 5 * picture.shape[1] // picture.shape[0] // 4, height)), (24, 20)
+    )
     still.save(frame, "JPEG", quality=92)
     path.write_bytes(frame.getvalue() * 10)
     return path
@@ -110,6 +112,22 @@ def test_a_guest_finds_their_photos_by_the_live_camera(event: Event, cameras: tu
         assert size[1] > size[0], "no more than the phone showed"
         use.click()
         expect_photos(page, PHOTOS)
+
+
+def test_an_album_may_insist_on_the_live_camera(event: Event, cameras: tuple[Browser, Browser]) -> None:
+    event.photographer.change(event.album, live_camera_only=True)
+    try:
+        with somebody(cameras[0], PHONE) as page:
+            page.context.grant_permissions(["camera"])
+            page.goto(event.address)
+            expect(page.locator("input[type=file]")).to_have_count(0)
+            page.get_by_label("I agree").check()
+            # Without a picture, the button leads to the camera.
+            page.get_by_role("button", name="Find my photos").click()
+            shoot(page)
+            expect_photos(page, PHOTOS)
+    finally:
+        event.photographer.change(event.album, live_camera_only=False)
 
 
 def test_a_refused_camera_is_told_and_the_gallery_stays(event: Event, cameras: tuple[Browser, Browser]) -> None:
@@ -348,3 +366,16 @@ def test_another_device_is_led_in_and_a_shared_one_forgets(event: Event, chromiu
         expect(tablet.get_by_role("heading", name="There is nothing here")).to_be_visible()
         phone.reload()
         expect_photos(phone, PHOTOS)
+
+
+def test_the_token_leaves_the_address_and_the_page_still_works(event: Event, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as page:
+        page.goto(event.address)
+        expect(page).to_have_url(re.compile(r"/e/[0-9a-f-]{36}/$"))
+        page.reload()
+        page.get_by_label("I agree").check()
+        page.locator("input[type=file]").last.set_input_files(
+            {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": pictures.selfie_jpeg()}
+        )
+        page.get_by_role("button", name="Find my photos").click()
+        expect_photos(page, PHOTOS)

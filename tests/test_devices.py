@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from galleries.flows import device
-from galleries.models import Album, GuestKey, Link, ReturnLink, Selfie, User
+from galleries.models import Album, Guest, GuestKey, Link, ReturnLink, Selfie, User
 from pixora_site.masking import mask
 from tests.conftest import Found, browser_of, ready_photo, search
 from tests.pages import browser_with, text_of
@@ -106,7 +106,10 @@ def test_a_guest_closes_all_devices_but_their_own(found: Found) -> None:
 def test_what_is_kept_with_an_account_is_reached_by_signing_in_alone(found: Found, other_owner: User) -> None:
     address, browser = lent_address(found), browser_with(found)
     browser.force_login(other_owner)
-    browser.get(reverse("my-photos"))
+    assert "Keep the photos found on this device" in text_of(browser.get(reverse("my-photos")))
+    assert Client().get(address).status_code == 200, "signing in alone takes nothing over"
+    browser.post(reverse("my-photos"), {"step": "keep"})
+    assert "Keep the photos" not in text_of(browser.get(reverse("my-photos")))
     assert Client().get(address).status_code == 404
     devices = reverse("selfie-devices", args=[found.selfie.pk])
     assert "Sign in on the other device" in text_of(browser.get(devices))
@@ -117,9 +120,34 @@ def test_a_lent_address_gives_the_guest_to_no_account_of_whoever_opens_it(found:
     address, helper, phone = lent_address(found), browser_of(other_owner), browser_with(found)
     assert "1 photo of you" in text_of(helper.post(address, follow=True))
     assert phone.get(gallery(found)).status_code == 200, "the guest's own device is not shut out"
+    helper.post(reverse("my-photos"), {"step": "keep"})
     phone.force_login(User.objects.create_user("gina@example.org"))
+    phone.post(reverse("my-photos"), {"step": "keep"})
     assert phone.get(gallery(found)).status_code == 200
     assert helper.get(gallery(found)).status_code == 404, "an account of their own keeps it"
+
+
+def test_whoever_signs_in_first_on_a_shared_phone_is_asked_and_takes_nothing_over(
+    found: Found, owner: User, other_owner: User
+) -> None:
+    phone = browser_with(found)
+    phone.force_login(other_owner)
+    for path in (gallery(found), reverse("albums"), reverse("my-photos")):
+        phone.get(path)
+    assert Guest.objects.get().user is None
+    phone.post(reverse("my-photos"), {"step": "not-mine"})
+    assert "Keep the photos" not in text_of(phone.get(reverse("my-photos"))), "asked once"
+    phone.logout()
+    phone.cookies[settings.PIXORA_GUEST_COOKIE] = found.key
+    assert phone.get(gallery(found)).status_code == 200, "whoever found them has them still"
+    phone.force_login(owner)
+    assert "Keep the photos" in text_of(phone.get(reverse("my-photos")))
+    phone.post(reverse("my-photos"), {"step": "keep"})
+    assert Guest.objects.get().user == owner
+    other = browser_of(other_owner)
+    other.cookies[settings.PIXORA_GUEST_COOKIE] = found.key
+    other.post(reverse("my-photos"), {"step": "keep"})
+    assert Guest.objects.get().user == owner, "kept once, it is nobody else's to take"
 
 
 def test_forgetting_no_key_forgets_nobody(found: Found) -> None:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 import recognition
 from galleries.flows import album as album_flow
-from galleries.flows import lost, reindex
+from galleries.flows import lost, posted, reindex
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Album, EmbeddingBlock, Guest, Link, Photo, Selfie
@@ -103,7 +103,7 @@ def test_photos_are_locked_by_their_key(photos: Album, act: Callable[[Album], An
 
 
 def test_searches_are_locked_by_their_key(searches: Album) -> None:
-    beside_a_search(Selfie.objects, lambda: selfie_flow.announce(searches.pk, searches.engine))
+    beside_a_search(Selfie.objects, lambda: posted.announce(searches.pk, searches.engine))
     assert Selfie.objects.filter(wanted=True).count() == 2
 
 

@@ -189,7 +189,7 @@ def test_thresholds_are_proposed_beside_those_in_use(folder: Path) -> None:
     out, _ = run("calibrate_faces", folder)
 
     rows = {line.split("│")[1].strip(): line.split("│") for line in out.splitlines() if line.startswith("│")}
-    assert set(rows) == {"sure", "maybe", "sure_margin", "maybe_margin", "stranger", "link"}
+    assert set(rows) == {"sure", "maybe", "sure_margin", "maybe_margin", "stranger", "link", "same_picture"}
     assert float(rows["sure"][2]) == recognition.engine().thresholds.sure
     assert "1 guests, 5 faces" in out
 

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 
 from galleries.flows import notice, upkeep
 from galleries.flows import photo as photo_flow
-from galleries.models import Album, Link, Photo, Selfie
+from galleries.models import Album, AskedAddress, Link, Photo, Selfie
 from tests import pictures
 from tests.conftest import ready_photo, work_off
 from tests.pages import selfie_file, text_of
@@ -212,9 +212,40 @@ def test_many_searches_ask_one_address_once_an_hour(guest: Client, link: Link) -
         Client().post(path, said | {"selfie": selfie_file(), "email": address})
     work_off()
     assert [asked.to for asked in deliver()] == [[ADDRESS], ["other@example.org"]]
-    hour_ago = timezone.now() - timedelta(hours=1, seconds=1)
-    Selfie.objects.exclude(email_told_at=None).update(email_told_at=hour_ago)
+    rested()
+    assert deliver() == []
+    AskedAddress.objects.update(since=timezone.now() - timedelta(hours=1, seconds=1))
+    rested()
     assert [asked.to for asked in deliver()] == [[ADDRESS.upper()]]
+
+
+def test_withdrawing_and_asking_anew_ask_an_address_no_more_often(guest: Client, link: Link) -> None:
+    path, said = reverse("guest-link", args=[link.token]), {"step": "selfie", "consent": "on", "keep_me_posted": "on"}
+    assert len(deliver()) == 1
+    guest.post(reverse("selfie-mail", args=[Selfie.objects.get().pk]), {"email": ADDRESS})
+    rested()
+    assert deliver() == []
+    guest.post(reverse("selfie-withdraw", args=[Selfie.objects.get().pk]), {"confirmed": "yes"})
+    guest.post(path, said | {"selfie": selfie_file(), "email": ADDRESS})
+    work_off()
+    assert Selfie.objects.get().state == "done"
+    assert deliver() == []
+    assert ADDRESS not in str(AskedAddress.objects.values_list("address_hash", flat=True)[0])
+    AskedAddress.objects.update(since=timezone.now() - timedelta(hours=1, seconds=1))
+    upkeep.drop_old()
+    assert not AskedAddress.objects.exists()
+    rested()
+    assert len(deliver()) == 1
+
+
+def test_a_question_that_was_not_sent_is_not_counted(guest: Client, settings: Any) -> None:
+    working, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    notice.work()
+    settings.EMAIL_BACKEND = working
+    assert not AskedAddress.objects.exists()
+    rested()
+    assert len(deliver()) == 1
 
 
 def test_the_sweeper_rings_for_mail_that_is_due(guest: Client, monkeypatch: pytest.MonkeyPatch) -> None:

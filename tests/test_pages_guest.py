@@ -279,10 +279,10 @@ def test_my_photos_lists_this_browsers_galleries_and_no_others(found: Found) -> 
     assert "Nothing here yet" in text_of(Client().get(reverse("my-photos")))
 
 
-def test_a_guest_who_signs_in_keeps_their_galleries(found: Found, other_owner: User) -> None:
+def test_a_guest_who_signs_in_keeps_their_galleries_if_they_say_so(found: Found, other_owner: User) -> None:
     browser = browser_with(found)
     browser.force_login(other_owner)
-    browser.get(reverse("my-photos"))
+    browser.post(reverse("my-photos"), {"step": "keep"})
     gallery = reverse("selfie", args=[found.selfie.pk])
     assert gallery in browser_of(other_owner).get(reverse("my-photos")).content.decode()
     assert browser_with(found).get(gallery).status_code == 404, "a shared phone tells nothing once its owner signed out"

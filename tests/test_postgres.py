@@ -10,7 +10,8 @@ from django.conf import settings
 from tests import services
 
 ON_POSTGRES = ["races", "leases", "photo_journey", "selfie_journey", "zip_journey", "reindex", "search_index", "api"]
-ON_POSTGRES += ["admission", "large_zips", "lock_order", "healing", "arrivals", "quotas", "fuzz_states"]
+ON_POSTGRES += ["admission", "large_zips", "lock_order", "healing", "arrivals", "guessing", "one_person", "verdicts"]
+ON_POSTGRES += ["quotas", "fuzz_states"]
 ON_S3 = ["selfie_journey", "zip_journey", "replacing", "brand"]
 
 

@@ -199,6 +199,7 @@ def test_an_album_that_is_handed_over_takes_its_photos_along(
     add(Album.objects.create(owner=owner, title="Stays"), shade(7))
     page = reverse("admin:galleries_album_change", args=[album.pk])
     form = {"title": "Handed over", "owner": other_owner.pk, "event_date": "", "accent": "", "brand_name": ""}
+    form |= {"persons_a_guest": 1}
     inlines = {f"legal_bases-{name}_FORMS": 0 for name in ("TOTAL", "INITIAL", "MIN_NUM", "MAX_NUM")}
     answer = browser_of(admin_user).post(page, form | inlines)
     assert answer.status_code == 302, text_of(answer)

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from galleries import access
+from galleries.access import Action
 from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
 from galleries.flows import check
@@ -36,6 +37,8 @@ from .serializers import (
 )
 
 FILES_AT_ONCE = 100
+# What an editor does not change.
+OWNERS_FACTS = {"face_search", "legal_basis", "persons_a_guest", "live_camera_only"}
 _MANY_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": FILES_AT_ONCE}
 _UPLOAD = {
     "type": "object",
@@ -57,35 +60,35 @@ class AlbumList(OwnerView):
     @extend_schema(operation_id="albums_list", parameters=PAGED, responses=page_of(AlbumSerializer))
     def get(self, request: Request) -> Response:
         pages = CursorPages()
-        page = pages.paginate_queryset(access.visible_to(self.viewer, Album), request)
-        return pages.get_paginated_response(AlbumSerializer(page, many=True, context={"request": request}).data)
+        page = pages.paginate_queryset(access.albums_of(self.viewer), request)
+        return pages.get_paginated_response(AlbumSerializer(page, many=True, context=self.told).data)
 
     @extend_schema(request=AlbumSerializer, responses={201: AlbumSerializer})
     def post(self, request: Request) -> Response:
-        fields = AlbumSerializer(data=request.data, context={"request": request})
+        fields = AlbumSerializer(data=request.data, context=self.told)
         fields.is_valid(raise_exception=True)
         facts = dict(fields.validated_data)
         album = album_flow.make(self.viewer, **facts.pop("legal_basis", {}), **facts)
-        return Response(AlbumSerializer(album, context={"request": request}).data, status=status.HTTP_201_CREATED)
+        return Response(AlbumSerializer(album, context=self.told).data, status=status.HTTP_201_CREATED)
 
 
 class AlbumDetail(OwnerView):
     @extend_schema(responses=AlbumSerializer)
     def get(self, request: Request, album_id: UUID) -> Response:
-        album = access.album_for(self.viewer, album_id)
-        return Response(AlbumSerializer(album, context={"request": request}).data)
+        album = access.album_for(self.viewer, album_id, Action.INSPECT)
+        return Response(AlbumSerializer(album, context=self.told).data)
 
     @extend_schema(request=AlbumSerializer(partial=True), responses=AlbumSerializer)
     def patch(self, request: Request, album_id: UUID) -> Response:
-        album = access.album_for(self.viewer, album_id)
-        fields = AlbumSerializer(album, data=request.data, partial=True, context={"request": request})
+        album = access.album_for(self.viewer, album_id, Action.EDIT)
+        fields = AlbumSerializer(album, data=request.data, partial=True, context=self.told)
         fields.is_valid(raise_exception=True)
         _change(album, self.viewer, dict(fields.validated_data))
-        return Response(AlbumSerializer(album, context={"request": request}).data)
+        return Response(AlbumSerializer(album, context=self.told).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, album_id: UUID) -> Response:
-        album_flow.delete(access.album_for(self.viewer, album_id))
+        album_flow.delete(access.album_for(self.viewer, album_id, Action.OWN))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -97,22 +100,24 @@ class AlbumRestore(OwnerView):
         album = access.deleted_album_for(self.viewer, album_id)
         album_flow.restore(album)
         album.refresh_from_db()
-        return Response(AlbumSerializer(album, context={"request": request}).data)
+        return Response(AlbumSerializer(album, context=self.told).data)
 
 
 @transaction.atomic
 def _change(album: Album, viewer: access.Viewer, facts: dict[str, Any]) -> None:
+    if facts.keys() & OWNERS_FACTS:
+        access.require(viewer, Action.OWN, album)
+    switches = "face_search" in facts
     on, basis = facts.pop("face_search", album.face_search), facts.pop("legal_basis", {})
     album_flow.describe(album, **facts)
-    album_flow.switch_face_search(album, on, by=viewer.user, **basis)
+    if switches:
+        album_flow.switch_face_search(album, on, by=viewer.user, **basis)
 
 
 class PhotoCheck(OwnerView):
-    scope = "upload"
-
     @extend_schema(request=PhotoCheckSerializer, responses=PhotoCheckAnswerSerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
-        album = access.album_for(self.viewer, album_id)
+        album = access.album_for(self.viewer, album_id, Action.UPLOAD)
         fields = PhotoCheckSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         files = fields.validated_data["files"]
@@ -130,12 +135,11 @@ class PhotoCheck(OwnerView):
 
 
 class AlbumPhotos(OwnerView):
-    scope = "upload"
     parser_classes = [MultiPartParser]
 
     @extend_schema(operation_id="albums_photos_list", parameters=PHOTOS_OF_STATE, responses=page_of(PhotoSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
-        photos = access.album_for(self.viewer, album_id).photos.by_moment()
+        photos = access.album_for(self.viewer, album_id, Action.INSPECT).photos.by_moment()
         if state := request.query_params.get("state"):
             photos = photos.filter(state=_known_state(state))
         if "person" in request.query_params:
@@ -147,7 +151,7 @@ class AlbumPhotos(OwnerView):
 
     @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
-        album = access.album_for(self.viewer, album_id)
+        album = access.album_for(self.viewer, album_id, Action.UPLOAD)
         files = request.FILES.getlist("file")
         if not files or len(files) > FILES_AT_ONCE:
             raise ValidationError({"file": f"Send 1 to {FILES_AT_ONCE} files in fields named file."})
@@ -181,25 +185,27 @@ def _known_state(state: str) -> str:
 class AlbumProgress(OwnerView):
     @extend_schema(responses=ProgressSerializer)
     def get(self, request: Request, album_id: UUID) -> Response:
-        return Response(photo_flow.progress(access.album_for(self.viewer, album_id)))
+        return Response(photo_flow.progress(access.album_for(self.viewer, album_id, Action.INSPECT)))
 
 
 class AlbumRetry(OwnerView):
     @extend_schema(request=None, responses=RetrySerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
-        return Response({"retried": photo_flow.retry(access.album_for(self.viewer, album_id).photos.all())})
+        return Response(
+            {"retried": photo_flow.retry(access.album_for(self.viewer, album_id, Action.EDIT).photos.all())}
+        )
 
 
 class AlbumLinks(OwnerView):
     @extend_schema(operation_id="albums_links_list", parameters=PAGED, responses=page_of(LinkSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         pages = CursorPages()
-        page = pages.paginate_queryset(access.album_for(self.viewer, album_id).links.all(), request)
+        page = pages.paginate_queryset(access.album_for(self.viewer, album_id, Action.SHARE).links.all(), request)
         return pages.get_paginated_response(LinkSerializer(page, many=True, context={"request": request}).data)
 
     @extend_schema(request=LinkSerializer, responses={201: LinkSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
-        album = access.album_for(self.viewer, album_id)
+        album = access.album_for(self.viewer, album_id, Action.SHARE)
         fields = LinkSerializer(data=request.data, context={"request": request})
         fields.is_valid(raise_exception=True)
         link = Link.make(album, **fields.validated_data)
@@ -207,11 +213,9 @@ class AlbumLinks(OwnerView):
 
 
 class AlbumArchives(OwnerView):
-    scope = "read"
-
     @extend_schema(request=ArchiveRequestSerializer, responses={201: ArchiveSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
-        album = access.album_for(self.viewer, album_id)
+        album = access.album_for(self.viewer, album_id, Action.INSPECT)
         fields = ArchiveRequestSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         wanted = fields.validated_data

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from galleries import access, media
+from galleries.access import Action
 from galleries.flows import brand
 
 from .authentication import OwnerView
@@ -24,17 +25,17 @@ class AlbumLogo(OwnerView):
 
     @extend_schema(responses=bytes_of("image/png"))
     def get(self, request: Request, album_id: UUID) -> HttpResponseBase:
-        return media.send_logo(request, access.album_for(self.viewer, album_id))
+        return media.send_logo(request, access.album_for(self.viewer, album_id, Action.INSPECT))
 
     @extend_schema(request={"multipart/form-data": LogoSerializer}, responses=AlbumSerializer)
     def put(self, request: Request, album_id: UUID) -> Response:
-        album = access.album_for(self.viewer, album_id)
+        album = access.album_for(self.viewer, album_id, Action.EDIT)
         fields = LogoSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         brand.change(album, logo=fields.validated_data["logo"].chunks())
-        return Response(AlbumSerializer(album, context={"request": request}).data)
+        return Response(AlbumSerializer(album, context=self.told).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, album_id: UUID) -> Response:
-        brand.change(access.album_for(self.viewer, album_id), remove_logo=True)
+        brand.change(access.album_for(self.viewer, album_id, Action.EDIT), remove_logo=True)
         return Response(status=status.HTTP_204_NO_CONTENT)

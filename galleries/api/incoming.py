@@ -1,11 +1,16 @@
 """What DRF takes by name from the settings, before its views are there: the API's token and its JSON."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.parsers import JSONParser
+
+# Enough to see which are no longer needed, at one write an hour.
+_USED_PACE = timedelta(hours=1)
 
 
 class ApiTokenAuthentication(TokenAuthentication):
@@ -14,7 +19,10 @@ class ApiTokenAuthentication(TokenAuthentication):
     def authenticate_credentials(self, token: bytes) -> Any:
         if not token.isalnum():
             raise AuthenticationFailed("Invalid token.")
-        return super().authenticate_credentials(token)
+        user, found = super().authenticate_credentials(token)
+        if found.last_used_at is None or found.last_used_at < timezone.now() - _USED_PACE:
+            type(found).objects.filter(pk=found.pk).update(last_used_at=timezone.now())
+        return user, found
 
 
 class JsonParser(JSONParser):

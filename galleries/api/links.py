@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from galleries import access
+from galleries.access import Action
 from galleries.errors import Refusal
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit
@@ -43,6 +44,8 @@ class LinkDetail(OwnerView):
         link = access.link_for(self.viewer, link_id)
         fields = LinkSerializer(link, data=request.data, partial=True, context={"request": request})
         fields.is_valid(raise_exception=True)
+        if "password" in fields.validated_data:
+            access.require(self.viewer, Action.OWN, link.album)
         visit.change_link(link, **fields.validated_data)
         return Response(fields.data)
 
@@ -67,24 +70,22 @@ class SharedLink(ViewerView):
 
     @extend_schema(operation_id="links_open", responses=SharedAlbumSerializer)
     def get(self, request: Request, token: str) -> Response:
-        return Response(SharedAlbumSerializer(access.shared_link(token)).data)
+        return Response(SharedAlbumSerializer(access.shared_link_for(self.viewer, token)).data)
 
 
 class SharedLinkUnlock(ViewerView):
-    scope = "read"
-
     @extend_schema(request=UnlockSerializer, responses=UnlockAnswerSerializer)
     def post(self, request: Request, token: str) -> Response:
         fields = UnlockSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
-        _, key = visit.enter(access.shared_link(token), self.viewer, fields.validated_data["password"])
+        _, key = visit.enter(access.shared_link_for(self.viewer, token), self.viewer, fields.validated_data["password"])
         return Response({"guest_key": key} if key else {})
 
 
 class SharedLinkPhotos(ViewerView):
     @extend_schema(operation_id="links_photos_list", parameters=PHOTOS_PAGED, responses=page_of(GuestPhotoSerializer))
     def get(self, request: Request, token: str) -> Response:
-        link = access.shared_link(token)
+        link = access.shared_link_for(self.viewer, token)
         access.require_visit(self.viewer, link)
         if not link.can_browse:
             raise Refusal("browsing_off", "This link shows each guest their own photos only.", status=403)
@@ -95,12 +96,11 @@ class SharedLinkPhotos(ViewerView):
 
 
 class SharedLinkSelfies(ViewerView):
-    scope = "read"
     parser_classes = [MultiPartParser]
 
     @extend_schema(request={"multipart/form-data": SelfieUploadSerializer}, responses={202: SelfieAnswerSerializer})
     def post(self, request: Request, token: str) -> Response:
-        link = access.shared_link(token)
+        link = access.shared_link_for(self.viewer, token)
         access.require_visit(self.viewer, link)
         fields = SelfieUploadSerializer(data=request.data)
         fields.is_valid(raise_exception=True)

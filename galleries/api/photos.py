@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from galleries import access, media
+from galleries.access import Action
 from galleries.flows import archive as archive_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import visit
@@ -28,12 +29,12 @@ from .serializers import PhotoSerializer
 class PhotoDetail(OwnerView):
     @extend_schema(responses=PhotoSerializer)
     def get(self, request: Request, photo_id: UUID) -> Response:
-        photo = access.own_photo_for(self.viewer, photo_id)
+        photo = access.photo_for(self.viewer, photo_id, Action.INSPECT)
         return Response(PhotoSerializer(photo, context={"request": request}).data)
 
     @extend_schema(request=PhotoSerializer(partial=True), responses=PhotoSerializer)
     def patch(self, request: Request, photo_id: UUID) -> Response:
-        photo = access.own_photo_for(self.viewer, photo_id)
+        photo = access.photo_for(self.viewer, photo_id, Action.EDIT)
         fields = PhotoSerializer(photo, data=request.data, partial=True, context={"request": request})
         fields.is_valid(raise_exception=True)
         photo_flow.hide(photo, hidden=fields.validated_data.get("hidden", photo.hidden))
@@ -41,7 +42,7 @@ class PhotoDetail(OwnerView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, photo_id: UUID) -> Response:
-        photo_flow.delete([access.own_photo_for(self.viewer, photo_id)])
+        photo_flow.delete([access.photo_for(self.viewer, photo_id, Action.EDIT)])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -87,12 +88,15 @@ class PhotoPreview(BytesView):
 
 
 class PhotoOriginal(BytesView):
+    """The file as it was sent, for the album's owner; for a guest the same picture without the file's metadata."""
+
     @extend_schema(responses=bytes_of("image/jpeg", "image/png", "image/webp", "image/heic"))
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
-        photo = access.original_for(self.viewer, photo_id)
+        photo = access.photo_for(self.viewer, photo_id, Action.DOWNLOAD)
         if not photo.original_key:
             raise Http404
-        answer = media.send_original(request, photo)
+        send = media.send_original if access.may_have_metadata(self.viewer, photo) else media.send_stripped
+        answer = send(request, photo)
         if request.method == "GET" and answer.status_code == status.HTTP_200_OK:
             visit.note_original(self.viewer, photo)
         return answer

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from galleries import access
+from galleries.access import Action
 from galleries.flows import archive as archive_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Selfie
@@ -33,7 +34,7 @@ class SelfieDetail(ViewerView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, selfie_id: UUID) -> Response:
-        selfie_flow.withdraw(access.selfie_for(self.viewer, selfie_id))
+        selfie_flow.withdraw(access.selfie_for(self.viewer, selfie_id, Action.OWN))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _page(self, request: Request, selfie: Selfie) -> dict[str, object]:
@@ -49,8 +50,6 @@ class SelfieDetail(ViewerView):
 
 
 class SelfieFeedback(ViewerView):
-    scope = "read"
-
     @extend_schema(request=FeedbackSerializer, responses=FeedbackAnswerSerializer)
     def post(self, request: Request, selfie_id: UUID) -> Response:
         selfie = access.selfie_for(self.viewer, selfie_id)
@@ -61,8 +60,6 @@ class SelfieFeedback(ViewerView):
 
 
 class SelfieArchives(ViewerView):
-    scope = "read"
-
     @extend_schema(request=ArchiveRequestSerializer, responses={201: ArchiveSerializer})
     def post(self, request: Request, selfie_id: UUID) -> Response:
         selfie = access.selfie_for(self.viewer, selfie_id)

@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework import serializers
 
-from galleries import media
+from galleries import access, media
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
-from galleries.models import Album, Archive, LegalBasis, Link, Match, Photo, Selfie
+from galleries.models import Album, Archive, Collaborator, LegalBasis, Link, Match, Photo, Selfie
 
 
 def address(context: Mapping[str, Any], name: str, **kwargs: Any) -> str:
@@ -27,13 +27,18 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
     logo_url = serializers.SerializerMethodField()
     photos_url = serializers.SerializerMethodField()
     progress_url = serializers.SerializerMethodField()
+    role = serializers.SerializerMethodField(help_text="What you are in this album: owner, editor or viewer.")
 
     class Meta:
         model = Album
         fields = [
-            "id", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
-            "link_preview", "logo_url", "created_at", "photos_url", "progress_url",
+            "id", "role", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
+            "link_preview", "persons_a_guest", "live_camera_only", "logo_url", "created_at", "photos_url",
+            "progress_url",
         ]  # fmt: skip
+
+    def get_role(self, album: Album) -> str | None:
+        return access.role_in(self.context["viewer"], album)
 
     def get_logo_url(self, album: Album) -> str | None:
         return address(self.context, "api:album-logo", album_id=album.pk) if album.logo_key else None
@@ -158,6 +163,16 @@ class ReceptionSerializer(serializers.Serializer[Any]):
         }
 
 
+class RoleSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(Collaborator.Role.choices)
+
+
+class CollaboratorSerializer(RoleSerializer):
+    id = serializers.UUIDField(read_only=True)
+    email = serializers.EmailField(source="user.email")
+    created_at = serializers.DateTimeField(read_only=True)
+
+
 class RetrySerializer(serializers.Serializer[Any]):
     retried = serializers.IntegerField()
 
@@ -174,7 +189,9 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class LinkSerializer(serializers.ModelSerializer[Link]):
-    password = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=128)
+    password = serializers.CharField(
+        write_only=True, required=False, allow_blank=True, trim_whitespace=False, max_length=128
+    )
     max_uses = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1_000_000)
     token = serializers.CharField(read_only=True)
     url = serializers.SerializerMethodField()
@@ -208,6 +225,9 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
     event_date = serializers.DateField(allow_null=True)
     photo_count = serializers.IntegerField(allow_null=True)
     face_search = serializers.BooleanField()
+    live_camera_only = serializers.BooleanField(
+        help_text="Selfies are taken on the page; sent by the API they get 403."
+    )
     can_browse = serializers.BooleanField()
     can_download = serializers.BooleanField()
     needs_password = serializers.BooleanField()
@@ -219,6 +239,7 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
             "event_date": album.event_date,
             "photo_count": None if link.needs_password else album.photos.shown().count(),
             "face_search": album.face_search,
+            "live_camera_only": album.live_camera_only,
             "can_browse": link.can_browse,
             "can_download": link.can_download,
             "needs_password": link.needs_password,

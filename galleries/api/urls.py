@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from . import albums, brand, links, photos, selfies
+from . import albums, audit, brand, collaborators, links, photos, selfies
 from .authentication import Nothing
 
 app_name = "api"
@@ -14,8 +14,21 @@ urlpatterns = [
     path("albums/<uuid:album_id>/photos/check/", albums.PhotoCheck.as_view(), name="album-photos-check"),
     path("albums/<uuid:album_id>/progress/", albums.AlbumProgress.as_view(), name="album-progress"),
     path("albums/<uuid:album_id>/restore/", albums.AlbumRestore.as_view(), name="album-restore"),
+    path("albums/<uuid:album_id>/searches/", audit.AlbumSearches.as_view(), name="album-searches"),
+    path("albums/<uuid:album_id>/alerts/", audit.AlbumAlerts.as_view(), name="album-alerts"),
+    path("albums/<uuid:album_id>/alerts/<uuid:alert_id>/settle/", audit.AlertSettled.as_view(), name="alert-settle"),
     path("albums/<uuid:album_id>/retry/", albums.AlbumRetry.as_view(), name="album-retry"),
     path("albums/<uuid:album_id>/links/", albums.AlbumLinks.as_view(), name="album-links"),
+    path(
+        "albums/<uuid:album_id>/collaborators/",
+        collaborators.AlbumCollaborators.as_view(),
+        name="album-collaborators",
+    ),
+    path(
+        "albums/<uuid:album_id>/collaborators/<uuid:collaborator_id>/",
+        collaborators.CollaboratorDetail.as_view(),
+        name="album-collaborator",
+    ),
     path("albums/<uuid:album_id>/archives/", albums.AlbumArchives.as_view(), name="album-archives"),
     path("photos/<uuid:photo_id>/", photos.PhotoDetail.as_view(), name="photo"),
     path("photos/<uuid:photo_id>/thumb", photos.PhotoThumb.as_view(), name="photo-thumb"),
@@ -32,6 +45,10 @@ urlpatterns = [
     path("selfies/<uuid:selfie_id>/feedback/", selfies.SelfieFeedback.as_view(), name="selfie-feedback"),
     path("selfies/<uuid:selfie_id>/archives/", selfies.SelfieArchives.as_view(), name="selfie-archives"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(http_method_names=["get", "head"], url_name="api:schema"),
+        name="docs",
+    ),
     re_path("(?P<rest>.*)", Nothing.as_view(), name="nothing"),
 ]

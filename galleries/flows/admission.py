@@ -6,7 +6,7 @@ from django.conf import settings
 
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.models import Guest, Link, NewGuests, Selfie
+from galleries.models import Guest, GuestSearches, Link, NewGuests, Selfie
 from galleries.models.lease import from_now
 
 # Of one guest, so that who presses again and again holds up nobody else for long.
@@ -49,6 +49,16 @@ def require_few_searches(guest: Guest) -> None:
         wait = _seconds_for(waiting.filter(created_at__lte=own[0]).count())
         words = f"Your last searches are still under way. Try again in {wait} s."
         raise Refusal("too_many_searches", words, status=429, retry_after=wait)
+
+
+def count_search(guest: Guest) -> None:
+    """Raises Refusal 429 searches_used_up. Withdrawn searches count too.
+
+    To be called in the transaction that makes the search, so that whoever is refused for another reason is not counted.
+    """
+    if wait := GuestSearches.take(guest, settings.PIXORA_SEARCHES_A_DAY):
+        words = f"You have searched as often as a day allows. Try again in {max(1, round(wait / 3600))} h."
+        raise Refusal("searches_used_up", words, status=429, retry_after=wait)
 
 
 def _seconds_for(searches: int) -> int:

@@ -25,7 +25,7 @@ A_WHILE = 5
 @transaction.atomic
 def make(viewer: Viewer, *, face_search: bool = False, basis: str = "", attested: bool = False, **facts: Any) -> Album:
     """Raises Refusal legal_basis_required, and then no album is made."""
-    owner = access.require_user(viewer)
+    owner = access.album_maker(viewer)
     album = Album.objects.create(owner=owner, **facts)
     switch_face_search(album, face_search, by=owner, basis=basis, attested=attested)
     return album
@@ -45,6 +45,8 @@ def hand_over(album: Album, owner: User) -> None:
     quota.move(locked, locked.owner_id, owner.pk)
     locked.owner = album.owner = owner
     locked.save(update_fields=["owner"])
+    # Its owner is none of its collaborators.
+    locked.collaborators.filter(user=owner).delete()
 
 
 @transaction.atomic

@@ -123,6 +123,8 @@ def _agrees(archive: Archive, section: ArchiveSection) -> bool:
         frozen = dict(zip(map(UUID, section.photos), contents(bytes(section.packed)), strict=True))
     except ValueError:
         return False
-    kept = ("crc32", "size") if archive.size == Archive.Size.ORIGINAL else ("preview_crc32", "preview_size")
+    whose = "guest_" if archive.is_stripped else ""
+    prefix = whose if archive.size == Archive.Size.ORIGINAL else "preview_"
+    kept = f"{prefix}crc32", f"{prefix}size"
     present = Photo.objects.filter(pk__in=frozen, state=Photo.State.READY).values_list("pk", *kept)
     return all(frozen[pk] == tuple(facts) for pk, *facts in present)

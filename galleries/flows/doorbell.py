@@ -12,10 +12,9 @@ from celery import Task
 from celery.exceptions import OperationalError
 from django.conf import settings
 from django.db import transaction
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from galleries import metrics
+from galleries.broker import asked_once
 
 logger = logging.getLogger(__name__)
 
@@ -40,5 +39,4 @@ def _send(task: Task[..., None]) -> None:
 @cache
 def _broker() -> redis.Redis:
     """Asked first, because a producer of Celery would wait much longer than a second for a broker that is down."""
-    one_try = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=one_try)
+    return asked_once(1)

@@ -151,6 +151,7 @@ _REPAIRS: dict[Kind, Callable[[Finding], bool]] = {
     Kind.PREVIEW_ALTERED: _take_up,
     Kind.THUMB_MISSING: _take_up,
     Kind.THUMB_ALTERED: _take_up,
+    Kind.STRIPPED_WRONG: _take_up,
     Kind.ORPHAN: _set_aside,
     Kind.SCRATCH_LEFT: _erase_scratch,
     Kind.TEMPORARY_LEFT: _erase_incoming,

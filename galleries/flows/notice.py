@@ -19,7 +19,7 @@ from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
 
 from galleries.errors import Refusal
-from galleries.models import ReturnLink, Selfie
+from galleries.models import AskedAddress, ReturnLink, Selfie
 from galleries.models.lease import from_now
 from galleries.models.photo import is_shown
 
@@ -54,6 +54,7 @@ def subscribe(selfie: Selfie, email: str) -> None:
 
 def confirm(selfie: Selfie) -> None:
     Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email_confirmed_at=Now())
+    AskedAddress.give_back(selfie.email)
 
 
 def stop(selfie: Selfie) -> None:
@@ -99,8 +100,15 @@ def _is_final(refused: SMTPRecipientsRefused) -> bool:
 
 
 def _ask(selfie: Selfie) -> dict[str, Any]:
+    """Once an hour, whatever became of the search that gave the address before."""
+    if wait := AskedAddress.take(selfie.email):
+        return {"email_rest_until": from_now(wait)}
     subject = _("Shall we tell you about new photos? %(album)s") % {"album": selfie.album.title}
-    _mail(selfie, "ask", subject)
+    try:
+        _mail(selfie, "ask", subject)
+    except OSError:
+        AskedAddress.give_back(selfie.email)
+        raise
     return {"email_told_at": Now()}
 
 

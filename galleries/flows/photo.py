@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -25,10 +24,11 @@ import recognition
 from galleries import images, metrics, storage
 from galleries.database import count_failure
 from galleries.errors import Refusal, is_full
-from galleries.models import Album, Arrival, EmbeddingBlock, Erasure, Face, Photo
+from galleries.models import Album, Arrival, Erasure, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
+from galleries.stripping import Stripped
 
-from . import lost, quota, readiness, replacement, selfie
+from . import faces, lost, posted, quota, readiness, replacement, stripped
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -234,6 +234,7 @@ def work() -> None:
 @dataclass(frozen=True)
 class Examined:
     renditions: images.Renditions
+    guests: Stripped | None
     engine: str
     faces: list[recognition.Face]
 
@@ -271,14 +272,15 @@ def _look_at(photo: Photo) -> Examined:
     seen = metrics.timed("decode_seconds")
     with seen, storage.local(photo.original_key) as original, lost.told_from_bad_photos(photo):
         pixels = decode(original, images.DECODE_EDGE).pixels
+        guests = stripped.look(photo, original)
     engine = _usable(photo.wanted_engine) if photo.wanted_engine else ""
     renditions = images.render(pixels)
     # Waiting for the disk takes no time from looking for faces: 6 ms of 130.
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(_store, photo, renditions)
-        faces = metrics.timed("engine_seconds")(recognition.find_faces)(pixels, engine) if engine else []
+        found = metrics.timed("engine_seconds")(recognition.find_faces)(pixels, engine) if engine else []
         written.result()
-    return Examined(renditions, engine, faces)
+    return Examined(renditions, guests, engine, found)
 
 
 def _store(photo: Photo, renditions: images.Renditions) -> None:
@@ -300,7 +302,7 @@ def _keep(photo: Photo, examined: Examined) -> None:
         giving_way = replacement.locked_giving_way(photo)
         held = Photo.objects.held(photo).select_for_update().first()
         if held and examined.engine and held.wanted_engine:
-            _replace_faces(photo, examined.engine, examined.faces)
+            faces.replace(photo, examined.engine, examined.faces)
         # In this transaction, so that at every moment one of the two is there.
         for replaced in giving_way if held else []:
             replacement.take_over(replaced, photo, examined.engine)
@@ -311,7 +313,7 @@ def _keep(photo: Photo, examined: Examined) -> None:
     if held is None and not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
-        selfie.announce(photo.album_id, examined.engine)
+        posted.announce(photo.album_id, examined.engine)
 
 
 def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
@@ -330,36 +332,8 @@ def _make_ready(photo: Photo, examined: Examined, still_wanted: str) -> None:
         preview_crc32=zlib.crc32(preview),
         thumb_size=len(thumb),
         thumb_crc32=zlib.crc32(thumb),
+        **stripped.columns(examined.guests, preview),
     )
-
-
-def _replace_faces(photo: Photo, engine: str, faces: list[recognition.Face]) -> None:
-    Face.objects.filter(photo=photo, engine=engine).delete()
-    # A block's id stands for its vectors: search_index.py knows by it what it has read.
-    EmbeddingBlock.objects.filter(photo=photo, engine=engine).delete()
-    Face.objects.bulk_create(
-        Face(
-            photo=photo,
-            engine=engine,
-            ordinal=ordinal,
-            x=face.box.x,
-            y=face.box.y,
-            width=face.box.width,
-            height=face.box.height,
-            score=face.score,
-            weak=face.weak,
-        )
-        for ordinal, face in enumerate(faces)
-    )
-    EmbeddingBlock.objects.create(
-        photo=photo,
-        album_id=photo.album_id,
-        engine=engine,
-        count=len(faces),
-        vectors=b"".join(np.ascontiguousarray(face.embedding, dtype="<f4").tobytes() for face in faces),
-        weak=bytes(face.weak for face in faces),
-    )
-    Photo.objects.filter(pk=photo.pk).update(face_count=len(faces))
 
 
 def _settle(photo: Photo, **changes: Any) -> bool:
@@ -373,8 +347,7 @@ def _settle(photo: Photo, **changes: Any) -> bool:
 def _set_aside(photo: Photo, state: Photo.State, code: str, detail: str, **changes: Any) -> None:
     """What an earlier engine saw in it goes too: only photos that are ready have vectors."""
     if _settle(photo, state=state, code=code, detail=detail, **changes):
-        Face.objects.filter(photo=photo).delete()
-        EmbeddingBlock.objects.filter(photo=photo).delete()
+        faces.forget(photo)
 
 
 def _strike(photo: Photo, fault: images.DecoderFault) -> None:

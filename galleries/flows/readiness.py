@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import uuid4
 
-import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from galleries import storage
+from galleries.broker import asked_once
 from galleries.errors import is_full
 
 logger = logging.getLogger(__name__)
@@ -94,9 +92,8 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _redis() -> str:
-    one_try = Retry(NoBackoff(), 0)
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=one_try) as asked:
-        asked.ping()
+    with asked_once(2) as broker:
+        broker.ping()
     return "Answers."
 
 

@@ -1,7 +1,8 @@
-"""Journey two, a selfie: consent and bytes from the web, a search by a worker, and new photos that join by themselves.
+"""Journey two, a selfie: consent and bytes from the web, and a search by a worker.
 
-The bytes live in private scratch until the search is over, whatever its end. The vector is kept only if the guest asked
-for later photos. Withdrawing deletes the row, and with it the fence a worker would need to write anything back.
+The bytes live in private scratch until the search is over, whatever its end. Its vectors are kept only if the guest
+asked for later photos; the person's, with which later selfies are compared, as long as a search is about them.
+Withdrawing deletes the row, and with it the fence a worker would need to write anything back.
 """
 
 import logging
@@ -27,13 +28,14 @@ from galleries import images, metrics, storage
 from galleries.access import Viewer
 from galleries.database import count_failure
 from galleries.errors import Refusal
-from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, Selfie
-from galleries.models.photo import is_shown, stack
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, SearchRecord, Selfie
+from galleries.models.photo import is_shown
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import admission, notice, search_index, visit
+from . import admission, notice, person, search_index, visit, watch
 from .doorbell import ring
+from .person import Unsearchable
 from .places import faces_by_photo, same_face
 from .search_index import SearchIndex
 
@@ -48,6 +50,11 @@ WORDS = {
     "damaged": _("This picture is damaged. Take another one."),
     "engine_changed": _("This album is being prepared anew. Try again a little later."),
     "search_failed": _("Something went wrong on our side. Take another selfie."),
+    "another_person": _(
+        "We take this for somebody else than in your first selfie here, and each guest finds their own photos only. "
+        "If it is you, try once more with light on your face."
+    ),
+    "album_photo": _("This is one of the album's own photos. Take a fresh selfie of yourself, here and now."),
 }
 
 
@@ -55,9 +62,25 @@ WORDS = {
 
 
 def receive(
-    link: Link, viewer: Viewer, chunks: Iterable[bytes], *, consent: bool, keep_me_posted: bool, email: str = ""
+    link: Link,
+    viewer: Viewer,
+    chunks: Iterable[bytes],
+    *,
+    consent: bool,
+    keep_me_posted: bool,
+    email: str = "",
+    by_camera: bool = False,
 ) -> tuple[Selfie, str | None]:
-    """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made."""
+    """Record consent and take in a selfie. Returns it, and the guest's key if one had to be made.
+
+    `by_camera`: it comes from the camera step of the page, which some albums insist on.
+    """
+    if link.album.live_camera_only and not by_camera:
+        raise Refusal(
+            "live_camera_only",
+            "This album takes selfies by the camera of its page only. Open the link and take one there, now.",
+            status=403,
+        )
     if not consent:
         raise Refusal("consent_required", "A selfie is searched with only after you agreed to it.", status=403)
     admission.require_room_to_search()
@@ -84,8 +107,11 @@ def _add(selfie: Selfie, link: Link, viewer: Viewer) -> str | None:
     """The guest's key if one had to be made."""
     require_face_search(link)
     selfie.guest, key = visit.enter(link, viewer)
+    watch.require_turn(link, selfie.guest, viewer.address)
     admission.require_few_searches(selfie.guest)
+    admission.count_search(selfie.guest)
     selfie.save(force_insert=True)
+    watch.note(selfie, viewer.address)
     ring(work)
     return key
 
@@ -122,28 +148,35 @@ def result(selfie: Selfie) -> QuerySet[Match]:
 
 @transaction.atomic
 def judge(selfie: Selfie, photo_id: uuid.UUID, verdict: str) -> Match:
-    """Keep the guest's word on one photo of the result, in all their searches of the album; "" takes it back.
+    """Keep the guest's word on one photo of the result, in all their searches for this person; "" takes it back.
 
     It survives re-indexing and steers the next search.
     """
-    own = Selfie.objects.filter(guest=selfie.guest_id, album=selfie.album_id)
+    own = _searches_like(selfie)
     # Searches that are just being finished replace their matches: one after the other.
     list(own.select_for_update().order_by("pk").values_list("pk"))
-    match = Match.objects.filter(selfie=selfie, photo=photo_id, photo__hidden=False).select_related("photo").first()
-    if match is None:
+    shown = Match.objects.filter(is_shown("photo__"), selfie=selfie, photo=photo_id)
+    match = shown.select_related("photo").first()
+    if match is None or selfie.state_now != Selfie.State.DONE:
         raise Refusal("not_in_result", "This photo is not in your result.", status=404)
     Match.objects.filter(selfie__in=own, photo=photo_id).update(verdict=verdict)
     match.verdict = verdict
     return match
 
 
+def _searches_like(selfie: Selfie) -> QuerySet[Selfie]:
+    """The guest's searches of the album for the same person."""
+    return Selfie.objects.filter(guest=selfie.guest_id, album=selfie.album_id, person=selfie.person_id)
+
+
 @transaction.atomic
 def withdraw(selfie: Selfie) -> None:
-    """Withdraw consent: the picture, the vector, the matches and the zips of this search are erased."""
+    """Withdraw consent: the picture, the vectors, the matches and the zips of this search are erased."""
     # Locked first: what a worker is just committing is then there to be erased with it.
     Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
     Erasure.order([selfie.scratch_key])
     selfie.delete()
+    person.forget_unsearched([selfie.guest_id])
 
 
 @transaction.atomic
@@ -154,6 +187,7 @@ def end(selfies: QuerySet[Selfie]) -> None:
     gone = {
         "state": Selfie.State.EXPIRED,
         "vectors": None,
+        "person": None,
         "wanted": False,
         "fence": None,
         "lease_until": None,
@@ -161,6 +195,7 @@ def end(selfies: QuerySet[Selfie]) -> None:
     }
     Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone, expires_at=Now())
     Match.objects.filter(selfie__in=ended).delete()
+    person.forget_unsearched({selfie.guest_id for selfie in ended})
 
 
 def progress(selfie: Selfie) -> tuple[int, int]:
@@ -198,14 +233,6 @@ class Found:
     matches: list[Match]
 
 
-class Unsearchable(Exception):
-    """No fault of the picture; `code` is one of WORDS."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 def search(selfie: Selfie) -> None:
     """Search the album for a claimed selfie and give it back: done, or failed with a code the guest can act on."""
     if selfie.state == Selfie.State.QUEUED:
@@ -236,6 +263,8 @@ def _find(selfie: Selfie) -> Found:
         raise Unsearchable("engine_changed")
     query = _query(selfie)
     index = search_index.of(selfie.album, recognition.engine(engine))
+    if selfie.vectors is None:
+        _require_own_face(selfie, query[0], index)
     said = dict(zip(("confirmed", "refused"), _judged_rows(selfie, index), strict=True))
     result = recognition.match(
         query, index.vectors, weak=index.weak, photos=index.photo_numbers, engine_name=engine, **said
@@ -257,11 +286,18 @@ def _is_known(engine: str) -> bool:
 def _query(selfie: Selfie) -> Vector:
     """The selfie's vector, (1, dimension): from the picture, or the one kept for later photos."""
     if selfie.vectors is not None:
-        return _kept(selfie)[:1]
+        return selfie.kept_vectors[:1]
     decode = images.decode_bounded if selfie.attempts == 1 else images.decode_apart
     with storage.local(selfie.scratch_key) as picture:
         pixels = decode(picture, images.DECODE_EDGE).pixels
     return recognition.embed_selfie(pixels, selfie.album.engine).embedding[np.newaxis]
+
+
+def _require_own_face(selfie: Selfie, face: Vector, index: SearchIndex) -> None:
+    """Raises Unsearchable album_photo or another_person."""
+    if recognition.is_same_picture(face, index.vectors, index.engine):
+        raise Unsearchable("album_photo")
+    person.admit(selfie, face)
 
 
 def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recognition.Hit]]) -> list[Match]:
@@ -276,8 +312,8 @@ def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recog
 
 
 def _judged_rows(selfie: Selfie, index: SearchIndex) -> tuple[list[int], list[int]]:
-    """The rows of the faces that this guest called "me" and "not me" in this album, found again by their boxes."""
-    judged = Match.objects.filter(selfie__guest=selfie.guest_id, selfie__album=selfie.album_id).exclude(verdict="")
+    """The rows of the faces that this guest called "me" and "not me" for this person, found again by their boxes."""
+    judged = Match.objects.filter(selfie__in=_searches_like(selfie)).exclude(verdict="")
     by_photo = faces_by_photo(Face.objects.filter(photo__in=judged.values("photo"), engine=selfie.album.engine))
     said: dict[str, list[int]] = {Match.Verdict.ME: [], Match.Verdict.NOT_ME: []}
     for match in judged:
@@ -294,6 +330,8 @@ def _finish(selfie: Selfie, found: Found) -> None:
         if not Selfie.objects.held(selfie).select_for_update().first():
             return
         _replace_matches(selfie, found.matches)
+        person.sharpen(selfie, found.query, found.centre)
+        watch.note_end(selfie, SearchRecord.DONE, selfie.matches.in_result().filter(is_shown("photo__")).count())
         Erasure.order([selfie.scratch_key])
         Selfie.objects.release(
             selfie,
@@ -329,7 +367,7 @@ def _rest_if_nothing_came(selfie: Selfie, seen: set[int]) -> None:
 def _replace_matches(selfie: Selfie, matches: list[Match]) -> None:
     """What the guest said stays: a judged photo keeps its verdict, and has it in their later searches too."""
     said = dict(
-        Match.objects.filter(selfie__guest=selfie.guest_id, selfie__album=selfie.album_id)
+        Match.objects.filter(selfie__in=_searches_like(selfie))
         .exclude(verdict="")
         .order_by("pk")
         .values_list("photo_id", "verdict")
@@ -352,36 +390,10 @@ def _fail(selfie: Selfie, code: str) -> None:
     metrics.count("searches", outcome=code)
     ended: dict[str, Any] = {"wanted": False, "vectors": None, "attempts": 0, "email": ""}
     if selfie.state != Selfie.State.DONE:
-        ended |= {"state": Selfie.State.FAILED, "code": code, "finished_at": Now()}
-    if Selfie.objects.release(selfie, **ended):
-        Erasure.order([selfie.scratch_key])
-
-
-# Later photos
-
-
-def announce(album_id: uuid.UUID, engine: str) -> None:
-    """Tell the album's watching searches of faces that came since. A crash before the end is made good by upkeep."""
-    fresh = EmbeddingBlock.objects.filter(album=album_id, engine=engine, announced=False)
-    blocks = list(fresh.values_list("pk", "photo_id", "count", "vectors", "weak"))
-    watching = Selfie.objects.watching(album_id, engine)
-    _, vectors, _ = stack(block[1:] for block in blocks)
-    near = [selfie.pk for selfie in watching.only("pk", "vectors") if _near(selfie, vectors)]
-    with transaction.atomic():
-        Selfie.objects.filter(pk__in=near).update_in_order(wanted=True)
-        fresh.filter(pk__in=[block[0] for block in blocks]).update(announced=True)
-        if near:
-            ring(work)
-
-
-def _near(selfie: Selfie, vectors: Vector) -> bool:
-    """Whether any of the new faces may be this guest's, by the vectors kept from their last search."""
-    if not len(vectors):
-        return False
-    cosine = float((vectors @ _kept(selfie).T).max())
-    # Of unit vectors: distance squared = 2 - 2 cosine.
-    return 2 - 2 * cosine <= recognition.engine(selfie.engine).thresholds.maybe ** 2
-
-
-def _kept(selfie: Selfie) -> Vector:
-    return np.frombuffer(bytes(selfie.vectors or b""), dtype="<f4").reshape(2, -1)
+        ended |= {"state": Selfie.State.FAILED, "code": code, "finished_at": Now(), "person": None}
+    if not Selfie.objects.release(selfie, **ended):
+        return
+    Erasure.order([selfie.scratch_key])
+    if selfie.state != Selfie.State.DONE:
+        watch.note_end(selfie, code)
+        person.forget_unsearched([selfie.guest_id])

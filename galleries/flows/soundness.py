@@ -3,10 +3,13 @@
 import hashlib
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from galleries import storage
 from galleries.models import Photo
+
+from . import stripped
 
 _READS = 3
 
@@ -24,7 +27,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`what` is missing, altered or unreadable."""
+    """`what` is missing, altered or unreadable; of what guests download, wrong."""
 
     file: Expected
     what: str
@@ -48,9 +51,13 @@ def original_of(photo: Photo) -> Expected:
 
 def fault_of(file: Expected, *, quick: bool) -> Fault | None:
     """Read the file, three times where the storage fails; `quick` asks for its size alone."""
+    return _tried(file, lambda: altered(file, quick=quick))
+
+
+def _tried(file: Expected, look: Callable[[], Fault | None]) -> Fault | None:
     for attempt in range(1, _READS + 1):
         try:
-            return altered(file, quick=quick)
+            return look()
         except FileNotFoundError:
             return Fault(file, "missing")
         except storage.ShortRead:
@@ -77,6 +84,21 @@ def altered(file: Expected, *, quick: bool = False) -> Fault | None:
     if crc32 != file.crc32 or (file.sha256 and sha256.hexdigest() != file.sha256):
         return Fault(file, "altered", "other bytes of the same length")
     return None
+
+
+def faults_of_stripped(photo: Photo, *, quick: bool) -> list[Fault]:
+    """Of what guests download of it, whose files are sound; `quick` reads none."""
+    if photo.state != Photo.State.READY or not photo.original_key:
+        return []
+    file = Expected("stripped", photo.original_key, photo.guest_size, photo.guest_crc32)
+
+    def look() -> Fault | None:
+        wrong = stripped.contradiction(photo, quick=quick)
+        return Fault(file, "wrong", wrong) if wrong else None
+
+    fault = _tried(file, look)
+    # One that has gone since it was found sound is told as the original, when its row is looked at again.
+    return [fault] if fault and fault.what in ("wrong", "unreadable") else []
 
 
 def has_sound_original(photo: Photo) -> bool:

@@ -11,10 +11,25 @@ from django.utils import timezone
 
 from galleries import storage
 from galleries.database import count_failure
-from galleries.models import Album, Archive, Arrival, EmbeddingBlock, Erasure, Guest, NewGuests, Photo, Selfie
+from galleries.models import (
+    Album,
+    Alert,
+    Archive,
+    Arrival,
+    AskedAddress,
+    EmbeddingBlock,
+    Erasure,
+    Guesses,
+    Guest,
+    GuestSearches,
+    NewGuests,
+    Photo,
+    SearchRecord,
+    Selfie,
+)
 from galleries.models.lease import from_now
 
-from . import album, notice, photo, reindex, selfie
+from . import album, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -75,7 +90,7 @@ def announce_left() -> None:
     left = EmbeddingBlock.objects.filter(announced=False, created_at__lt=from_now(-LEFT_SECONDS))
     # The few rows themselves: for DISTINCT, SQLite would read all blocks in the order of another index.
     for album_id, engine in set(left.order_by("created_at").values_list("album", "engine")):
-        selfie.announce(album_id, engine)
+        posted.announce(album_id, engine)
 
 
 def advance_albums() -> None:
@@ -119,5 +134,8 @@ def drop_old() -> None:
     Selfie.objects.ended(ENDED_DAYS).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
-    NewGuests.objects.over().delete()
+    for budget in (NewGuests, GuestSearches, AskedAddress, Guesses):
+        budget.objects.over().delete()
+    SearchRecord.objects.too_old().delete()
+    Alert.objects.too_old().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     PREVIEW_ALTERED = "preview_altered"
     THUMB_MISSING = "thumb_missing"
     THUMB_ALTERED = "thumb_altered"
+    STRIPPED_WRONG = "stripped_wrong"
     LOGO_MISSING = "logo_missing"
     LOGO_ALTERED = "logo_altered"
     SCRATCH_MISSING = "scratch_missing"
@@ -97,7 +98,9 @@ def check_photos(photos: QuerySet[Photo], report: Report, *, quick: bool, tick: 
 
 
 def _faults(photo: Photo, *, quick: bool) -> list[Fault]:
-    return [fault for file in files_of(photo) if (fault := fault_of(file, quick=quick))]
+    faults = [fault for file in files_of(photo) if (fault := fault_of(file, quick=quick))]
+    # Of a file that is not as it was sent, nothing else is to be said.
+    return faults or soundness.faults_of_stripped(photo, quick=quick)
 
 
 def _tell(photo: Photo, report: Report, *, quick: bool) -> None:
@@ -114,7 +117,8 @@ def _tell(photo: Photo, report: Report, *, quick: bool) -> None:
 
 
 def _state(photo: Photo) -> tuple[object, ...]:
-    return photo.state, photo.code, photo.fence, photo.wanted_engine, *files_of(photo)
+    stripped = photo.guest_pieces, photo.guest_size, photo.guest_crc32
+    return photo.state, photo.code, photo.fence, photo.wanted_engine, *stripped, *files_of(photo)
 
 
 def is_idle(photo: Photo) -> bool:

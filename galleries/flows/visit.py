@@ -10,15 +10,23 @@ from galleries.errors import Refusal
 from galleries.models import Erasure, Guest, Link, Photo, Visit
 from galleries.models.sharing import digest
 
-from . import admission
+from . import admission, guessing, person
+
+
+def enter(link: Link, viewer: Viewer, password: str = "", *, browser: str = "") -> tuple[Guest, str | None]:
+    """Let the viewer in by the link. Returns the guest, and its new key if the viewer was none before.
+
+    Raises Refusal: 403 wrong_password, 410 link_used_up, 429 too_many_guests, too_many_guesses.
+    """
+    if not link.needs_password or access.visit_of(viewer, link):
+        return _let_in(link, viewer, password)
+    # Outside of the transaction, which a wrong password rolls back.
+    with guessing.at_link(link, viewer, browser):
+        return _let_in(link, viewer, password)
 
 
 @transaction.atomic
-def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | None]:
-    """Let the viewer in by the link. Returns the guest, and its new key if the viewer was none before.
-
-    Raises Refusal: 403 wrong_password, 410 link_used_up, 429 too_many_guests.
-    """
+def _let_in(link: Link, viewer: Viewer, password: str) -> tuple[Guest, str | None]:
     guest, key = (viewer.guest, None) if viewer.guest else Guest.make(viewer.user)
     visit, is_new = Visit.objects.get_or_create(guest=guest, link=link)
     if not visit.unlocked:
@@ -34,8 +42,7 @@ def enter(link: Link, viewer: Viewer, password: str = "") -> tuple[Guest, str | 
 
 def note_opening(link: Link, viewer: Viewer) -> None:
     """Somebody looks: a bare number, for who only looks leaves no trace. Guests who were let in are known already."""
-    is_owner = viewer.user is not None and viewer.user.pk == link.album.owner_id
-    if not is_owner and access.visit_of(viewer, link) is None:
+    if access.role_in(viewer, link.album) is None and access.visit_of(viewer, link) is None:
         link.count("opened_count")
 
 
@@ -45,15 +52,21 @@ def note_original(viewer: Viewer, photo: Photo) -> None:
         link.count("original_count")
 
 
-def keep_with_account(viewer: Viewer, key: str) -> None:
-    """A guest of this browser who signs in keeps their galleries: from now on they are reached by the account alone.
+def may_keep(viewer: Viewer, key: str) -> bool:
+    """Whether what this browser found may go to the account that is signed in.
 
     Not where the browser came by a return link, which whoever it was lent to opens: the first device would be shut out.
     """
-    if viewer.user and viewer.guest and viewer.guest_by_cookie and viewer.guest.user_id is None:
-        first = viewer.guest.keys.order_by("pk").values_list("key_hash", flat=True).first()
-        if first == digest(key):
-            Guest.objects.filter(pk=viewer.guest.pk, user=None).update(user=viewer.user)
+    if not (viewer.user and viewer.guest and viewer.guest_by_cookie and viewer.guest.user_id is None):
+        return False
+    first = viewer.guest.keys.order_by("pk").values_list("key_hash", flat=True).first()
+    return first == digest(key)
+
+
+def keep_with_account(viewer: Viewer, key: str) -> None:
+    """From now on they are reached by the account alone. Only if its owner says so: phones are lent and shared."""
+    if viewer.guest and may_keep(viewer, key):
+        Guest.objects.filter(pk=viewer.guest.pk, user=None).update(user=viewer.user)
 
 
 @transaction.atomic
@@ -72,5 +85,7 @@ def change_link(link: Link, **changes: Any) -> None:
 @transaction.atomic
 def delete_link(link: Link) -> None:
     """Delete a link and erase the searches of those who came by it."""
-    Erasure.order(selfie.scratch_key for selfie in link.selfies.all())
+    searches = list(link.selfies.all())
+    Erasure.order(selfie.scratch_key for selfie in searches)
     link.delete()
+    person.forget_unsearched({selfie.guest_id for selfie in searches})

@@ -1,29 +1,41 @@
 from .account import ApiToken, Usage, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
+from .audit import Alert, SearchRecord
+from .budget import AskedAddress, GuestSearches, NewGuests
+from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
+from .guesses import Guesses
+from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
-from .sharing import Guest, GuestKey, Link, NewGuests, Visit
+from .sharing import Guest, GuestKey, Link, Visit
 
 __all__ = [
     "Album",
+    "Alert",
     "ApiToken",
     "Archive",
     "ArchiveSection",
     "Arrival",
+    "AskedAddress",
+    "Collaborator",
     "EmbeddingBlock",
     "Erasure",
     "Face",
+    "Guesses",
     "Guest",
     "GuestKey",
+    "GuestSearches",
     "LegalBasis",
     "Link",
     "Match",
     "NewGuests",
+    "Person",
     "Photo",
     "ReturnLink",
+    "SearchRecord",
     "Selfie",
     "Usage",
     "User",

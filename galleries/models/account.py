@@ -1,6 +1,9 @@
 """Who signs in: users by e-mail address, and the tokens of the API."""
 
+import uuid
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core import signing
@@ -62,15 +65,37 @@ class Usage(models.Model):
 
 
 class ApiToken(AbstractAuthToken):
-    """A hashed token of the API. Knox stores its SHA-512; the token itself is shown once."""
+    """A hashed token of the API. Knox stores its SHA-512; the token itself is shown once.
 
+    `is_bound` says that it reaches `albums` only: of a token bound to one album, which is deleted, none are left, and
+    it must not become one for all.
+    """
+
+    # What pages call it by: its primary key is the hash of the secret.
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=60, blank=True, default="")
     scopes = models.CharField(max_length=60, default=" ".join(SCOPES))
+    albums = models.ManyToManyField("galleries.Album", blank=True, related_name="tokens", verbose_name=_("albums"))
+    is_bound = models.BooleanField(default=False, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     def __str__(self) -> str:
         return f"{self.token_key}… ({self.scopes})"
 
     def scope_set(self) -> frozenset[str]:
         return frozenset(self.scopes.split())
+
+    def album_ids(self) -> frozenset[UUID] | None:
+        """The albums that it reaches; None: all of its user's."""
+        chosen = frozenset(self.albums.values_list("pk", flat=True))
+        return chosen if chosen or self.is_bound else None
+
+    def bind(self, albums: Iterable[Any]) -> None:
+        """To these albums; to none of them: all of its user's, made and to be made."""
+        chosen = list(albums)
+        self.albums.set(chosen)
+        self.is_bound = bool(chosen)
+        self.save(update_fields=["is_bound"])
 
 
 def first_admin_token() -> str:

@@ -2,10 +2,10 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -13,20 +13,14 @@ from django.utils.translation import gettext_lazy as _
 
 from .literal import Literal
 
-if TYPE_CHECKING:
-    from .account import User
-
-
 A_COLOUR = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #a53a1d."))
+MOST_PERSONS_A_GUEST = 3
 # A deleted album can be had back for so long.
 RESTORE_DAYS = 7
 _MOVING = Q(next_engine__gt=Literal(""))
 
 
 class AlbumQuerySet(models.QuerySet["Album"]):
-    def owned_by(self, user: "User | None") -> Self:
-        return self.filter(owner=user) if user else self.none()
-
     def present(self) -> Self:
         """Those that are not deleted."""
         return self.filter(deleted_at__isnull=True)
@@ -61,6 +55,13 @@ class Album(models.Model):
     welcome = models.TextField(_("welcome text"), max_length=1000, blank=True, default="")
     accent = models.CharField(_("accent colour"), max_length=7, blank=True, default="", validators=[A_COLOUR])
     link_preview = models.BooleanField(_("link previews show title and cover"), default=False)
+    # Who may be searched for. One guest is one person, unless the owner allows for families on one phone.
+    persons_a_guest = models.PositiveSmallIntegerField(
+        _("persons a guest may search for"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_PERSONS_A_GUEST)],
+    )
+    live_camera_only = models.BooleanField(_("selfies by the live camera only"), default=False)
     logo_key = models.CharField(max_length=200, blank=True, default="", editable=False)
     logo_width = models.PositiveSmallIntegerField(default=0, editable=False)
     logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -89,7 +90,10 @@ class Album(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(accent="") | Q(accent__regex=r"^#[0-9a-fA-F]{6}$"), name="album_accent_is_a_colour"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(persons_a_guest__range=(1, MOST_PERSONS_A_GUEST)), name="album_persons_a_guest"
+            ),
         ]
         indexes = [models.Index(fields=["next_engine"], condition=_MOVING, name="album_moving")]
 

@@ -46,6 +46,11 @@ class Archive(models.Model):
         return f"zip of {self.count} photos"
 
     @property
+    def is_stripped(self) -> bool:
+        """Its originals are without their metadata, as guests have them."""
+        return self.guest_id is not None
+
+    @property
     def photo_ids(self) -> RawSQL:
         """The ids of the list's photos, for a query to compare with: they are read where they are, and never fetched.
 

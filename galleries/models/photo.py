@@ -134,6 +134,10 @@ class Photo(Leased):
     preview_crc32 = models.PositiveBigIntegerField(default=0)
     thumb_size = models.PositiveBigIntegerField(default=0)
     thumb_crc32 = models.PositiveBigIntegerField(default=0)
+    # What a guest downloads: the original without its metadata, as stripping.py packs it; null: its preview.
+    guest_pieces = models.BinaryField(null=True)
+    guest_size = models.PositiveBigIntegerField(default=0)
+    guest_crc32 = models.PositiveBigIntegerField(default=0)
 
     objects = PhotoQuerySet.as_manager()
 
@@ -150,6 +154,10 @@ class Photo(Leased):
                 condition=Q(state__in=["uploaded", "processing", "ready", "rejected", "quarantined"]),
                 name="photo_state_is_known",
             ),
+            models.CheckConstraint(
+                condition=Q(guest_pieces__isnull=True) | Q(guest_size__gt=0), name="photo_pieces_are_of_some_size"
+            ),
+            models.CheckConstraint(condition=Q(guest_crc32__lt=1 << 32), name="photo_guest_crc32_is_one"),
         ]
         indexes = [
             models.Index(fields=["album", "received_at", "id"], name="photo_in_order"),

@@ -3,6 +3,7 @@
 import uuid
 from typing import Self
 
+import numpy as np
 from django.core import signing
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, When
@@ -10,17 +11,18 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from recognition.types import Vectors
+
 from .album import Album
 from .lease import Leased, LeaseQuerySet, from_now, is_free
 from .literal import Literal
+from .person import Person
 from .photo import Photo, is_shown
 from .sharing import Guest, Link, Visit, digest, open_link
 
 LEASE_SECONDS = 20
 MAX_ATTEMPTS = 5
-CONSENT_VERSION = "2026-11"
-# Anybody may give anybody's address, with every selfie: it is asked no more often, by however many searches.
-ASK_SECONDS = 3600
+CONSENT_VERSION = "2026-12"
 _MAIL_SALT = "galleries.notice"
 
 
@@ -71,9 +73,7 @@ class SelfieQuerySet(LeaseQuerySet["Selfie"]):
         own = Match.objects.certain().filter(is_shown("photo__"), selfie=OuterRef("pk"))
         fresh = own.filter(found_at__gt=OuterRef("email_told_at"))
         named = Selfie.objects.filter(_HAS_ADDRESS)
-        unanswered = named.filter(email__iexact=OuterRef("email"), email_confirmed_at__isnull=True)
-        asked = unanswered.filter(email_told_at__gt=from_now(-ASK_SECONDS)).exclude(pk=OuterRef("pk"))
-        news = Q(~Exists(asked), email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
+        news = Q(email_told_at__isnull=True) | Q(Exists(fresh), email_confirmed_at__isnull=False)
         # Of the few, by a query of its own: SQLite would begin with all the albums.
         few = named.filter(state=Selfie.State.DONE).order_by().values("pk")
         return self.granting().rested().filter(news, pk__in=few)
@@ -97,6 +97,8 @@ class Selfie(Leased):
     album = models.ForeignKey(Album, on_delete=models.CASCADE, related_name="selfies")
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="selfies")
     guest = models.ForeignKey(Guest, on_delete=models.CASCADE, related_name="selfies")
+    # Whom it shows, once it was found to be somebody whom this guest may search for.
+    person = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="searches", editable=False)
     consented_at = models.DateTimeField(auto_now_add=True)
     consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
     keep_me_posted = models.BooleanField(default=False)
@@ -108,7 +110,7 @@ class Selfie(Leased):
     # Set when faces came that may be this guest's: search again with the kept vectors.
     wanted = models.BooleanField(default=False, editable=False)
     engine = models.CharField(max_length=64, blank=True, default="")
-    # The selfie's vector and the average of the last search, (2, dimension) `<f4`; kept only on the guest's wish.
+    # `<f4`; kept only on the guest's wish.
     vectors = models.BinaryField(null=True, editable=False)
     scanned = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -142,6 +144,11 @@ class Selfie(Leased):
     def state_now(self) -> "Selfie.State":
         """Its photos are shut the moment it runs out, which is before upkeep has noticed."""
         return Selfie.State(self.state) if self.expires_at > timezone.now() else Selfie.State.EXPIRED
+
+    @property
+    def kept_vectors(self) -> Vectors:
+        """The selfie's vector and the average of the last search, (2, dimension)."""
+        return np.frombuffer(bytes(self.vectors or b""), dtype="<f4").reshape(2, -1)
 
     @property
     def mail_token(self) -> str:

@@ -4,39 +4,27 @@ A link's token has 256 random bits. The row keeps its SHA-256 for finding it and
 so that the owner can be shown the address, and its QR code, again. A guest is one secret too, kept as a hash only.
 """
 
-import base64
 import hashlib
 import secrets
 import uuid
 from typing import Any, Literal, Self
 
-from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from .album import Album
-from .lease import from_now
+from .vault import seal, unseal
 
-HOUR_SECONDS = 3600
+_SEALED_TOKENS = b"pixora link tokens"
 
 
 def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _vault() -> Fernet:
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"pixora link tokens").derive(
-        settings.SECRET_KEY.encode()
-    )
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 class LinkQuerySet(models.QuerySet["Link"]):
@@ -76,14 +64,14 @@ class Link(models.Model):
     @classmethod
     def make(cls, album: Album, *, password: str = "", **fields: Any) -> "Link":
         token = secrets.token_urlsafe(32)
-        link = cls(album=album, token_hash=digest(token), token_sealed=_vault().encrypt(token.encode()), **fields)
+        link = cls(album=album, token_hash=digest(token), token_sealed=seal(token, _SEALED_TOKENS), **fields)
         link.set_password(password)
         link.save()
         return link
 
     @property
     def token(self) -> str:
-        return _vault().decrypt(bytes(self.token_sealed)).decode()
+        return unseal(bytes(self.token_sealed), _SEALED_TOKENS)
 
     @property
     def needs_password(self) -> bool:
@@ -94,10 +82,14 @@ class Link(models.Model):
         return self.enabled and not is_over and self.album.deleted_at is None
 
     def set_password(self, password: str) -> None:
-        self.password_hash = make_password(password) if password else ""
+        self.password_hash = make_password(self._of_this_link(password)) if password else ""
 
     def accepts(self, password: str) -> bool:
-        return not self.password_hash or check_password(password, self.password_hash)
+        return not self.password_hash or check_password(self._of_this_link(password), self.password_hash)
+
+    def _of_this_link(self, password: str) -> str:
+        """What is hashed names the link, so that a hash copied to another row opens nothing."""
+        return f"{self.pk}:{password}"
 
     def take_use(self) -> bool:
         """Count one new guest, unless the link has had all it may: one conditional UPDATE, exact in any crowd."""
@@ -172,44 +164,3 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"visit of {self.guest_id}"
-
-
-class NewGuestsQuerySet(models.QuerySet["NewGuests"]):
-    def over(self) -> Self:
-        return self.filter(_OVER)
-
-
-_OVER = Q(since__lt=from_now(-HOUR_SECONDS))
-
-
-class NewGuests(models.Model):
-    """How many new guests one link has had from one address in the hour from `since`.
-
-    Of the address a hash that only this site can make; the row goes when its hour is over.
-    """
-
-    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="new_guests")
-    address_hash = models.CharField(max_length=64)
-    since = models.DateTimeField(db_default=Now())
-    count = models.PositiveIntegerField(default=0)
-
-    objects = NewGuestsQuerySet.as_manager()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["link", "address_hash"], name="new_guests_once")]
-
-    def __str__(self) -> str:
-        return f"{self.count} new guests of {self.link_id}"
-
-    @classmethod
-    def take(cls, link: Link, address: str, most: int) -> int:
-        """Count one new guest: 0, or in how many seconds there is room. One conditional UPDATE, exact in any crowd."""
-        hashed = salted_hmac("galleries.new_guests", address, algorithm="sha256").hexdigest()
-        cls.objects.bulk_create([cls(link=link, address_hash=hashed)], ignore_conflicts=True)
-        rows = cls.objects.filter(link=link, address_hash=hashed)
-        begun_anew = {"count": Case(When(_OVER, then=1), default=F("count") + 1)}
-        begun_anew["since"] = Case(When(_OVER, then=Now()), default=F("since"))
-        if rows.filter(_OVER | Q(count__lt=most)).update(**begun_anew):
-            return 0
-        age = timezone.now() - rows.values_list("since", flat=True)[0]
-        return max(1, round(HOUR_SECONDS - age.total_seconds()) + 1)

@@ -1,6 +1,12 @@
 """The front door, and the first administrator. Signing in and up is allauth's (templates/account)."""
 
+import io
+from typing import Any
+
+import segno
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -9,10 +15,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
 from galleries.access import Viewer
+from galleries.errors import Refusal
+from galleries.flows import guessing
 from galleries.forms import FirstAdminForm
+from galleries.models import vault
 from galleries.models.account import first_admin_wanted, make_first_admin
 
-from .page import Request, page
+from .page import Request, page, refused
+
+_MFA_SECRETS = b"pixora second factors"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -20,6 +31,34 @@ class Adapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return access.address_of(request)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Not by allauth's count, which is of the account alone: five wrong guesses would shut its owner out."""
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        try:
+            with guessing.at_account(credentials.get("email", ""), access.address_of(request)) as guess:
+                user = super().authenticate(request, **credentials)
+                if user:
+                    guess.was_right()
+                return user
+        except Refusal as refusal:
+            raise ImmediateHttpResponse(refused(request, refusal)) from refusal
+
+
+class MfaAdapter(DefaultMFAAdapter):
+    """The secret of an authenticator app lies sealed in the database, and its code is drawn as all others are."""
+
+    def encrypt(self, text: str) -> str:
+        return vault.seal(text, _MFA_SECRETS).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return vault.unseal(encrypted_text.encode(), _MFA_SECRETS)
+
+    def build_totp_svg(self, url: str) -> str:
+        drawn = io.BytesIO()
+        segno.make_qr(url, error="m").save(drawn, kind="svg", scale=6, border=4, light="#fff")
+        return drawn.getvalue().decode()
 
 
 @require_safe

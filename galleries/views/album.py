@@ -13,9 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.flows import live as live_flow
 from galleries.flows import photo as photo_flow
+from galleries.flows import watch
 from galleries.flows.quota import Quota
 from galleries.forms import FaceSearchForm
 from galleries.models import Album
@@ -39,23 +40,32 @@ _ORDERS = {"time": gettext_lazy("By time"), "name": gettext_lazy("By name")}
 @require_safe
 @owners_page
 def album(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.INSPECT)
     tally = album.photos.all().tally()
     choice = Choice.of(request.GET)
     context = _grid(album, tally, choice, request.GET.get("after", "")) | _progress(album, tally)
-    context |= _problems(album, tally) | _desk(album)
+    context |= _problems(album, tally) | _desk(album) | _may(viewer, album)
     return render(request, "album/album.html", context)
+
+
+def _may(viewer: Viewer, album: Album) -> dict[str, Any]:
+    return {"may": access.actions_on(viewer, album)}
 
 
 def _desk(album: Album) -> dict[str, Any]:
     """A form takes a millisecond to draw: not where nobody is to see it."""
     basis = {"legal_basis": album.legal_bases.first()} if album.face_search else {"basis": FaceSearchForm()}
-    return basis | {
-        "links": album.links.all(),
-        "quota": Quota.of(album.owner_id),
-        "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
-        "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
-    }
+    alerts = {"alert_count": watch.open_alerts(album)} if album.face_search else {}
+    return (
+        basis
+        | alerts
+        | {
+            "links": album.links.all(),
+            "quota": Quota.of(album.owner_id),
+            "max_bytes": settings.PIXORA_MAX_FILE_BYTES,
+            "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
+        }
+    )
 
 
 def _grid(album: Album, tally: dict[str, int], choice: Choice, after: str) -> dict[str, Any]:
@@ -114,7 +124,7 @@ def _problems(album: Album, tally: dict[str, int], most: int = _PROBLEMS_SHOWN) 
 @owners_page
 def album_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     choice = Choice.of(request.GET)
-    photos = access.album_for(viewer, album_id).photos.of_group(choice.state)
+    photos = access.album_for(viewer, album_id, Action.INSPECT).photos.of_group(choice.state)
     return listing(request, photos, choice.order, photos_title)
 
 
@@ -122,8 +132,8 @@ def album_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpRespo
 @owners_page
 def album_progress(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     """The numbers. When they have moved away from what the page shows, its other parts are told to catch up."""
-    album = access.album_for(viewer, album_id)
-    context = _progress(album, album.photos.all().tally())
+    album = access.album_for(viewer, album_id, Action.INSPECT)
+    context = _progress(album, album.photos.all().tally()) | _may(viewer, album)
     numbers = context["numbers"]
     response = render(request, "album/progress.html", context)
     # A photo that takes another's place changes no number, and does so only while there is work.
@@ -138,17 +148,17 @@ def album_progress(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
 @require_safe
 @owners_page
 def album_problems(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
-    tally = album.photos.all().tally()
+    album = access.album_for(viewer, album_id, Action.INSPECT)
+    tally, may = album.photos.all().tally(), _may(viewer, album)
     if request.htmx:
-        return render(request, "album/problems.html", _problems(album, tally))
-    return render(request, "album/problems_page.html", _problems(album, tally, _PROBLEMS_A_PAGE))
+        return render(request, "album/problems.html", _problems(album, tally) | may)
+    return render(request, "album/problems_page.html", _problems(album, tally, _PROBLEMS_A_PAGE) | may)
 
 
 @require_POST
 @owners_page
 def album_retry(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.EDIT)
     count = photo_flow.retry(album.photos.all())
     text = ngettext("%(n)s file is being tried once more.", "%(n)s files are being tried once more.", count)
     messages.info(request, text % {"n": count})

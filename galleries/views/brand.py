@@ -15,7 +15,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from galleries import access, colours, media
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.errors import Refusal
 from galleries.models import Album
 
@@ -38,12 +38,12 @@ def _asset(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseB
 
 @_asset
 def album_accent(request: HttpRequest, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    return _accent(request, access.album_for(viewer, album_id))
+    return _accent(request, access.album_for(viewer, album_id, Action.INSPECT))
 
 
 @_asset
 def album_logo(request: HttpRequest, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    return media.send_logo(request, access.album_for(viewer, album_id))
+    return media.send_logo(request, access.album_for(viewer, album_id, Action.INSPECT))
 
 
 @_asset

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.errors import Refusal
 from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
@@ -30,11 +30,11 @@ from .zip import send_off
 @require_POST
 @owners_page
 def album_photos_change(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.EDIT)
     form = PhotosChangeForm(request.POST)
     if not form.is_valid():
         return _say_what_is_wrong(request, form, album)
-    photos = _own(viewer, album, form)
+    photos = _chosen(viewer, album, form)
     change = form.cleaned_data["change"]
     if change == "cover":
         _make_cover(request, album, photos)
@@ -44,8 +44,8 @@ def album_photos_change(request: Request, viewer: Viewer, album_id: UUID) -> Htt
     return redirect(_grid_at(request, album, form.cleaned_data["photo"][0]))
 
 
-def _own(viewer: Viewer, album: Album, form: PhotosForm) -> Any:
-    return access.owned_by(viewer, Photo).filter(album=album, pk__in=form.cleaned_data["photo"])
+def _chosen(viewer: Viewer, album: Album, form: PhotosForm) -> Any:
+    return access.visible_to(viewer, Photo).filter(album=album, pk__in=form.cleaned_data["photo"])
 
 
 def _make_cover(request: Request, album: Album, photos: Any) -> None:
@@ -79,11 +79,11 @@ def _say_what_is_wrong(request: Request, form: PhotosForm, album: Album) -> Http
 @require_POST
 @owners_page
 def album_photos_delete(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.EDIT)
     form = PhotosForm(request.POST)
     if not form.is_valid():
         return _say_what_is_wrong(request, form, album)
-    photos = list(_own(viewer, album, form))
+    photos = list(_chosen(viewer, album, form))
     if not is_confirmed(request):
         return ask(request, _about_deleting(request, album, photos))
     photo_flow.delete(photos)
@@ -113,7 +113,7 @@ def _about_deleting(request: Request, album: Album, photos: list[Photo]) -> Ques
 @require_POST
 @owners_page
 def album_zip(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.INSPECT)
     form = ZipForm(request.POST)
     if not form.is_valid():
         raise Refusal("invalid", _("This is not a size we know, or not a photo."))

@@ -1,6 +1,7 @@
 """The photographer's albums: the list, and what is set for a whole album."""
 
 from collections import Counter, defaultdict
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
 from galleries.flows.quota import Quota
-from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm
+from galleries.forms import AlbumForm, BrandForm, FaceSearchForm, NewAlbumForm, SelfieRulesForm
 from galleries.models import Album, Link, Photo
 from galleries.models.album import RESTORE_DAYS
 
@@ -31,16 +32,16 @@ from .paging import in_order
 @owners_page
 def albums(request: Request, viewer: Viewer) -> HttpResponseBase:
     """Newest event first. Asks the database thrice, however many albums and photos there are."""
-    own = access.visible_to(viewer, Album)
+    found = access.albums_of(viewer)
     first = in_order(Photo.objects.shown().filter(album=OuterRef("pk")))
     open_links = Link.objects.open().filter(album=OuterRef("pk"))
-    found = own.annotate(
+    shown = found.annotate(
         shown_cover=Coalesce("cover", Subquery(first.values("pk")[:1])),
         link_is_open=Exists(open_links),
         day=Coalesce("event_date", TruncDate("created_at")),
     )
-    counts = _counts_by_album(own)
-    rows = [(album, counts[album.pk]) for album in found.order_by("-day", "-created_at")]
+    counts = _counts_by_album(found)
+    rows = [(album, counts[album.pk]) for album in shown.select_related("owner").order_by("-day", "-created_at")]
     context = {"albums": rows, "deleted_count": access.deleted_albums(viewer).count()}
     context |= {"quota": Quota.of(access.require_user(viewer).pk)}
     return render(request, "albums.html", context)
@@ -71,21 +72,25 @@ def album_new(request: Request, viewer: Viewer) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @owners_page
 def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.EDIT)
     form = AlbumForm(request.POST or None, instance=album)
-    brand = BrandForm(request.POST or None, request.FILES or None, instance=access.album_for(viewer, album_id))
-    if form.is_valid() and brand.is_valid():
+    as_it_was = access.album_for(viewer, album_id, Action.EDIT)
+    brand = BrandForm(request.POST or None, request.FILES or None, instance=copy(as_it_was))
+    is_owners = access.can(viewer, Action.OWN, album)
+    rules = SelfieRulesForm(request.POST or None, instance=copy(as_it_was)) if is_owners else None
+    if all(each.is_valid() for each in (form, brand, rules) if each is not None):
         with told_by(brand):
-            brand_flow.change(album, **form.cleaned_data, **brand.changes())
+            changes = brand.changes() | (rules.cleaned_data if rules else {})
+            brand_flow.change(album, **form.cleaned_data, **changes)
             return redirect("album", album.pk)
-    context = {"form": form, "brand": brand, "album": access.album_for(viewer, album_id)}
+    context = {"form": form, "rules": rules, "brand": brand, "album": as_it_was}
     return render(request, "album_form.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @owners_page
 def album_delete(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.OWN)
     if not is_confirmed(request):
         return ask(request, _about_deleting(album))
     album_flow.delete(album)
@@ -110,7 +115,7 @@ def _about_deleting(album: Album) -> Question:
 @require_POST
 @owners_page
 def album_face_search(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.OWN)
     if request.POST.get("on") == "yes":
         return _face_search_on(request, viewer, album)
     if not is_confirmed(request):

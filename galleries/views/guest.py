@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, OuterRef, Q, Subquery, UUIDField
 from django.http import HttpResponse, HttpResponseBase
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
+from galleries.flows import camera
 from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit as visit_flow
@@ -24,20 +26,43 @@ from galleries.models import Link, Match, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import certain
 
+from . import opened
 from .grid import Tiles, listing, photos_title
 from .page import OWN_CAMERA, Request, page, told_by
 from .paging import a_page
+
+# In the session: the guest of this browser who is somebody else.
+_NOT_MINE = "not_mine"
 
 
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def guest_link(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
-    """Looking at a link leaves no trace; a guest is made by what they send."""
+    """Looking at a link leaves no trace here; a guest is made by what they send."""
+    response = _opened(request, viewer, token)
+    if request.method == "GET":
+        opened.remember(request, response, token)
+    return response
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def event(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
+    """The same page at an address without the token, for the browser that opened the link."""
+    token = opened.token_of(request, link_id)
+    if token is None:
+        return render(request, "guest/elsewhere.html", status=404)
+    return _opened(request, viewer, token)
+
+
+def _opened(request: Request, viewer: Viewer, token: str) -> HttpResponseBase:
     link = access.shared_link(token)
     steps: dict[str, Callable[[Request, Viewer, Link], HttpResponseBase]] = {
         "unlock": _unlock,
         "browse": _browse,
+        "camera": _camera,
         "selfie": _selfie,
     }
     if request.method == "POST":
@@ -71,7 +96,9 @@ def _unlock(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
     form = UnlockForm(request.POST)
     if form.is_valid():
         with told_by(form):
-            _, key = visit_flow.enter(link, viewer, form.cleaned_data["password"])
+            # The secret of its CSRF cookie is the one name that every browser has before it is let in.
+            browser = request.META.get("CSRF_COOKIE", "")
+            _, key = visit_flow.enter(link, viewer, form.cleaned_data["password"], browser=browser)
             return _on_the_way("guest-link", link.token, key)
     return _landing(request, viewer, link, form, status=403)
 
@@ -82,6 +109,18 @@ def _browse(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
         raise Refusal("browsing_off", "This link shows each guest their own photos only.", status=403)
     _, key = visit_flow.enter(link, viewer)
     return _on_the_way("shared", link.album_id, key)
+
+
+def _camera(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
+    """The page's camera has just opened."""
+    access.require_visit(viewer, link)
+    return HttpResponse(camera.ticket(link, _browser(request)), content_type="text/plain")
+
+
+def _browser(request: Request) -> str:
+    """A secret that this browser's cookie holds, also before it is a guest's."""
+    get_token(request)
+    return str(request.META["CSRF_COOKIE"])
 
 
 def _selfie(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
@@ -97,6 +136,7 @@ def _selfie(request: Request, viewer: Viewer, link: Link) -> HttpResponseBase:
                 consent=sent["consent"],
                 keep_me_posted=sent["keep_me_posted"],
                 email=sent["email"],
+                by_camera=camera.took_it(link, _browser(request), sent["ticket"]),
             )
             return _on_the_way("selfie", selfie.pk, key)
     return _landing(request, viewer, link, form, status=400)
@@ -129,10 +169,12 @@ def shared_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     return listing(request, visit.link.album.photos.shown(), "time", photos_title)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
     """The galleries of this viewer's searches, newest first."""
+    if request.method == "POST":
+        return _keep_or_not(request, viewer)
     best = Match.objects.certain().filter(is_shown("photo__"), selfie=OuterRef("pk")).order_by("distance")
     shown = is_shown("matches__photo__")
     found = access.visible_to(viewer, Selfie).exclude(state__in=[Selfie.State.FAILED, Selfie.State.EXPIRED])
@@ -141,4 +183,18 @@ def my_photos(request: Request, viewer: Viewer) -> HttpResponseBase:
         maybe_count=Count("matches", filter=shown & Q(matches__tier="maybe", matches__verdict="")),
         cover=Subquery(best.values("photo")[:1], output_field=UUIDField()),
     )
-    return render(request, "guest/my_photos.html", {"galleries": galleries})
+    asks = visit_flow.may_keep(viewer, access.guest_key_of(request)) and request.session.get(_NOT_MINE) != _of(viewer)
+    return render(request, "guest/my_photos.html", {"galleries": galleries, "asks_to_keep": asks})
+
+
+def _keep_or_not(request: Request, viewer: Viewer) -> HttpResponseBase:
+    """Whose photos a shared phone has found, only people know. Whoever says they are another's is asked once."""
+    if request.POST.get("step") == "keep":
+        visit_flow.keep_with_account(viewer, access.guest_key_of(request))
+    elif viewer.user:
+        request.session[_NOT_MINE] = _of(viewer)
+    return redirect("my-photos")
+
+
+def _of(viewer: Viewer) -> str:
+    return str(viewer.guest.pk) if viewer.guest else ""

@@ -21,7 +21,6 @@ from django_htmx.middleware import HtmxDetails
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.flows import visit
 
 _View = Callable[..., HttpResponseBase]
 # What somebody can put right in the form they sent; other refusals are pages.
@@ -42,7 +41,7 @@ def page(view: _View) -> _View:
     @wraps(view)
     def wrapper(request: Request, **ids: Any) -> HttpResponseBase:
         try:
-            response = view(request, _viewer(request), **ids)
+            response = view(request, access.viewer_of(request), **ids)
         except Refusal as refusal:
             response = _reload(refusal.status) if request.htmx else refused(request, refusal)
         except Http404:
@@ -93,12 +92,6 @@ def whole_number(request: HttpRequest, name: str) -> int:
     """A number that a page of ours put into its own addresses; 0 for anything else."""
     number = request.GET.get(name, "")
     return int(number) if number.isdecimal() and len(number) < 10 else 0
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    viewer = access.viewer_of(request)
-    visit.keep_with_account(viewer, access.guest_key_of(request))
-    return viewer
 
 
 def _reload(status: int) -> HttpResponse:

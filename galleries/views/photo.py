@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Match, Photo, Selfie
@@ -40,21 +40,21 @@ def photo(request: Request, viewer: Viewer, photo_id: UUID) -> HttpResponseBase:
     if request.method == "POST":
         return _hide(request, viewer, photo_id)
     photo = access.photo_for(viewer, photo_id)
-    is_owner = viewer.user is not None and photo.album.owner_id == viewer.user.pk
+    may = access.actions_on(viewer, photo.album)
     context = {
         "photo": photo,
         "album": photo.album,
-        "is_owner": is_owner,
-        "place": _place(viewer, photo, request.GET, is_owner=is_owner),
+        "may": may,
+        "place": _place(viewer, photo, request.GET, is_insider=Action.INSPECT in may),
         "can_download": access.downloadable_by(viewer).filter(pk=photo.pk).exclude(original_key="").exists(),
     }
     return render(request, "photo.html", context)
 
 
-def _place(viewer: Viewer, photo: Photo, said: Mapping[str, Any], *, is_owner: bool) -> Place:
+def _place(viewer: Viewer, photo: Photo, said: Mapping[str, Any], *, is_insider: bool) -> Place:
     if search := said.get("in"):
         return _in_search(viewer, photo, search)
-    if is_owner:
+    if is_insider:
         choice = Choice.of(said)
         return _between("album", photo.album.photos.of_group(choice.state), photo, choice)
     if access.browsing_visit(viewer, photo.album_id):
@@ -99,6 +99,6 @@ def _uuid(text: str) -> UUID:
 
 
 def _hide(request: Request, viewer: Viewer, photo_id: UUID) -> HttpResponseBase:
-    photo = access.own_photo_for(viewer, photo_id)
+    photo = access.photo_for(viewer, photo_id, Action.EDIT)
     photo_flow.hide(photo, hidden=request.POST.get("hidden") == "yes")
     return redirect("photo", photo.pk)

@@ -24,7 +24,7 @@ def result_page(selfie: Selfie, shown: int, judged: Match | None = None) -> dict
     sums = found.aggregate(
         all=Count("pk"),
         sure=Count("pk", filter=CERTAIN),
-        bytes=Sum("photo__size", filter=CERTAIN, default=0),
+        bytes=Sum("photo__guest_size", filter=CERTAIN, default=0),
         preview_bytes=Sum("photo__preview_size", filter=CERTAIN, default=0),
     )
     context = sure_run(selfie, 0, shown) | searched(selfie, sums["all"])

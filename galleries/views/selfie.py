@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.errors import Refusal
 from galleries.flows import archive as archive_flow
 from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.forms import VerdictForm, ZipForm
-from galleries.models import Match, Selfie
+from galleries.models import Match, Person, Selfie
 
 from .confirm import Question, ask, is_confirmed
 from .guest import selfie_form, with_camera
@@ -36,6 +36,8 @@ _TITLES = {
     "several_faces": gettext_lazy("Only you, please"),
     "face_too_small": gettext_lazy("Come closer"),
     "face_blurred": gettext_lazy("Hold still"),
+    "another_person": gettext_lazy("Only your own photos"),
+    "album_photo": gettext_lazy("A fresh selfie, please"),
 }
 
 
@@ -122,12 +124,18 @@ def selfie_zip(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRespons
 @require_http_methods(["GET", "POST"])
 @page
 def selfie_withdraw(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
-    selfie = access.selfie_for(viewer, selfie_id)
+    selfie = access.selfie_for(viewer, selfie_id, Action.OWN)
     if not is_confirmed(request):
         return ask(request, _about_withdrawing(selfie))
     token = selfie.link.token
     selfie_flow.withdraw(selfie)
-    messages.success(request, _("Your consent is withdrawn. Your search and all that we knew of your face are erased."))
+    if Person.objects.filter(guest=selfie.guest_id, album=selfie.album_id).exists():
+        words = _(
+            "This search is erased. To erase all that we know of your face, withdraw your other searches here too."
+        )
+    else:
+        words = _("Your consent is withdrawn. Your search and all that we knew of your face are erased.")
+    messages.success(request, words)
     return redirect("guest-link", token)
 
 
@@ -136,6 +144,7 @@ def _about_withdrawing(selfie: Selfie) -> Question:
         title=_("Withdraw your consent?"),
         text=_(
             "Your search, its result and all that we know of your face are erased at once. "
+            "For 30 days it stays noted that there was a search, without picture or name. "
             "The photos stay in the photographer's album. You can search again later with a new selfie."
         ),
         button=_("Withdraw and erase"),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.flows import visit
 from galleries.forms import LinkEditForm, LinkForm
 from galleries.models import Link, Selfie
@@ -24,7 +24,7 @@ from .page import Request, owners_page
 @require_http_methods(["GET", "POST"])
 @owners_page
 def album_link_new(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.SHARE)
     form = LinkForm(request.POST or None)
     if form.is_valid():
         return redirect("link", Link.make(album, **form.changes()).pk)
@@ -38,12 +38,13 @@ def link(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
     if request.method == "POST" and (switch := request.POST.get("enabled")):
         visit.change_link(link, enabled=switch == "yes")
         return redirect("link", link.pk)
-    form = LinkEditForm(request.POST or None, instance=link)
+    may_own = access.can(viewer, Action.OWN, link)
+    form = LinkEditForm(request.POST or None, instance=link, may_lock=may_own)
     if form.is_valid():
         visit.change_link(link, **form.changes())
         messages.success(request, _("Saved."))
         return redirect("link", link.pk)
-    context = {"link": link, "form": form, "address": _address(request, link)} | _numbers(link)
+    context = {"link": link, "form": form, "may_own": may_own, "address": _address(request, link)} | _numbers(link)
     return render(request, "sharing/link.html", context)
 
 

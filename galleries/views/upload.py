@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.flows import photo as photo_flow
 
 from .page import Request, owners_page
@@ -23,7 +23,7 @@ def album_upload(request: Request, viewer: Viewer, album_id: UUID) -> HttpRespon
 
     GET: where signing in during an upload ends, and where the page that uploads learns that it may go on.
     """
-    album = access.album_for(viewer, album_id)
+    album = access.album_for(viewer, album_id, Action.UPLOAD)
     if request.method != "POST":
         return render(request, "album/signed_in.html", {"album": album})
     receptions = [photo_flow.receive(album, f.name or "", "", f.chunks()) for f in request.FILES.getlist("file")]

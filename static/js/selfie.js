@@ -59,6 +59,14 @@ const photograph = async (dialog) => {
   }
 };
 
+// What an album that takes the live camera's pictures only wants beside one: asked for as the camera opens.
+const ticket = async (form) => {
+  const body = new FormData();
+  body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  body.set("step", "camera");
+  return (await fetch(form.action, { method: "POST", body })).text();
+};
+
 const REASONS = { NotAllowedError: "refused", SecurityError: "refused", NotFoundError: "missing" };
 
 const prepare = (form) => {
@@ -97,6 +105,7 @@ const prepare = (form) => {
     if (!form.elements.consent.reportValidity()) return;
     note.textContent = "";
     try {
+      if (form.elements.ticket) form.elements.ticket.value = await ticket(form);
       shot = (await photograph(dialog)) ?? shot;
       if (!shot) return;
       for (const input of inputs) input.value = "";
@@ -104,7 +113,7 @@ const prepare = (form) => {
       form.requestSubmit();
     } catch (error) {
       note.textContent = dialog.dataset[REASONS[error.name] ?? "busy"];
-      form.querySelector(".by-camera").classList.remove("replaced");
+      form.querySelector(".by-camera")?.classList.remove("replaced");
     }
   };
 
@@ -124,6 +133,7 @@ const prepare = (form) => {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (!inputs.length && !shot) return openCamera();
     const body = new FormData(form);
     if (shot) body.set("selfie", shot, "selfie.jpg");
     button.disabled = true;
@@ -142,7 +152,7 @@ const prepare = (form) => {
   button.classList.remove("primary"); // one thing at a time: first a picture
   if (navigator.mediaDevices?.getUserMedia) {
     opener.hidden = false;
-    form.querySelector(".by-camera").classList.add("replaced");
+    form.querySelector(".by-camera")?.classList.add("replaced");
     openAgain(dialog, openCamera);
   } else note.textContent = isSecureContext ? dialog.dataset.missing : dialog.dataset.noHttps;
 };

@@ -109,7 +109,7 @@ def _add_photos(album: Album, count: int, **facts: object) -> list[Photo]:
         photo = Photo(album=album, name=f"DSC{number:05}.jpg", size=1, crc32=0, sha256=uuid.uuid4().hex * 2, **facts)
         photo.original_key = f"originals/{album.pk}/{photo.pk}.jpg"
         photo.content_type, photo.width, photo.height, photo.colour = "image/jpeg", 1600, 1067, "#808080"
-        photo.preview_size = photo.thumb_size = 1
+        photo.preview_size = photo.thumb_size = photo.guest_size = 1
         photo.taken_at = (begun + timedelta(seconds=number)).astimezone(UTC)
         photos.append(photo)
     return Photo.objects.bulk_create(photos, batch_size=_BATCH)
@@ -145,7 +145,7 @@ def _add_person(album: Album, selfie: Path) -> None:
     blocks = list(album.blocks.order_by("pk")[: _OF_THE_PERSON // FACES_A_PHOTO])
     for number, block in enumerate(blocks):
         vectors = np.frombuffer(block.vectors, dtype="<f4").reshape(FACES_A_PHOTO, -1).copy()
-        vectors[0] = _unit(person + 0.03 * (number + 1) * vectors[0])
+        vectors[0] = _unit(person + (0.15 + 0.01 * number) * vectors[0])
         block.vectors = vectors.tobytes()
     EmbeddingBlock.objects.bulk_update(blocks, ["vectors"])
 

@@ -102,7 +102,8 @@ class Load:
 
     @cached_property
     def site(self) -> WholeSite:
-        limits = {"PIXORA_GUESTS_AN_HOUR": str(self.sizes.new_guests)}
+        # Each searcher here searches as fast as it is answered.
+        limits = {"PIXORA_GUESTS_AN_HOUR": str(self.sizes.new_guests), "PIXORA_SEARCHES_A_DAY": "100000"}
         return self._stack.enter_context(whole_site(self.folder / "site.log", **limits))
 
     def zips(self) -> Iterator[Figure]:

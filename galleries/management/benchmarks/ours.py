@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from django.core.management import call_command
 from numpy.typing import NDArray
+from zlib_ng.zlib_ng import crc32 as quick_crc32
 
 import recognition
-from galleries import images
+from galleries import images, stripping
 from galleries.access import Viewer
 from galleries.flows import photo as photo_flow
 from galleries.flows import search_index
@@ -95,6 +96,15 @@ def decode(path: Path) -> float:
     return seconds_of(lambda: images.decode(path, images.DECODE_EDGE))
 
 
+def strip(path: Path) -> float:
+    return seconds_of(lambda: stripping.strip(path))
+
+
+def add_up(path: Path) -> float:
+    """A photo's bytes read and their CRC-32, which no stripping can do without."""
+    return seconds_of(lambda: quick_crc32(path.read_bytes()))
+
+
 @dataclass
 class _Recorded:
     """An ONNX Runtime session that remembers what it was run on."""
@@ -136,7 +146,7 @@ def fill(faces: int, path: Path | None = None) -> uuid.UUID:
     album = new_album()
     vectors = _unit(np.random.default_rng(1).standard_normal((faces, recognition.engine().dimension)))
     person = vectors[0] if path is None else _embedded(path)
-    spread = np.linspace(0.02, 0.5, min(_OF_THE_PERSON, faces))[:, None]
+    spread = np.linspace(0.15, 0.5, min(_OF_THE_PERSON, faces))[:, None]
     vectors[: len(spread)] = _unit(person + spread * vectors[: len(spread)])
     for start in range(0, faces, 1000 * FACES_A_PHOTO):
         _store(album, vectors[start : start + 1000 * FACES_A_PHOTO])

@@ -153,6 +153,12 @@ class Bench:
         )
         return Row.of_times(name, "s a photo", taken)
 
+    def strip_vs_crc32(self, name: str) -> Row:
+        taken = over_items(
+            self.large_photos, lambda path: self.us.do(ours.strip, path), lambda path: self.us.do(ours.add_up, path)
+        )
+        return Row.of_times(name, "ms a photo", taken)
+
     def match_vs_product(self, name: str) -> Row:
         album = self.us.do(ours.fill, self.sizes.faces)
         taken = in_turn(
@@ -202,6 +208,7 @@ ROWS: Mapping[str, Callable[[Bench, str], Row]] = {
     "ingest_12mp_vs_limit": Bench.ingest_vs_limit,
     "decode_12mp_vs_opencv": Bench.decode_vs_other,
     "decode_12mp_vs_pyvips": Bench.decode_vs_other,
+    "strip_12mp_vs_crc32": Bench.strip_vs_crc32,
     "match_200k_vs_product": Bench.match_vs_product,
     "search_vs_deepface_find": Bench.search_vs_find,
     "zip_vs_file": Bench.zip_vs_file,

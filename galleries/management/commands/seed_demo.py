@@ -59,11 +59,11 @@ def fill(album: Album) -> None:
 
 
 def write_selfie() -> Path:
-    """The same person from nearer, lighter and tilted a little: no copy of a photo in the album."""
+    """The same person from nearer, and so broader, lighter and tilted a little: no copy of a photo in the album."""
     path = settings.PIXORA_DATA_DIR / "demo" / "selfie.jpg"
     if not path.exists():
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.write_bytes(jpeg(exposed(tilted(enlarged(part(_sample("astronaut"), _SELFIE), 960), -4), 0.85)))
+        path.write_bytes(jpeg(exposed(tilted(broadened(part(_sample("astronaut"), _SELFIE), 960), -4), 0.85)))
     return path
 
 
@@ -119,10 +119,15 @@ def part(picture: np.ndarray, edges: tuple[int, int, int, int]) -> np.ndarray:
     return picture[top:bottom, left:right]
 
 
-def enlarged(picture: np.ndarray, width: int) -> np.ndarray:
+def broadened(picture: np.ndarray, width: int) -> np.ndarray:
+    """As the lens of a phone held near draws a face."""
+    return enlarged(picture, width, breadth=1.25)
+
+
+def enlarged(picture: np.ndarray, width: int, breadth: float = 1) -> np.ndarray:
     from skimage.transform import resize
 
-    height = round(picture.shape[0] * width / picture.shape[1])
+    height = round(picture.shape[0] * width / picture.shape[1] / breadth)
     return resize(picture.astype(np.float32), (height, width), order=1, preserve_range=True)
 
 

@@ -27,6 +27,7 @@ _WORDS = {
     Kind.PREVIEW_ALTERED: "the preview is damaged",
     Kind.THUMB_MISSING: "there is no thumbnail",
     Kind.THUMB_ALTERED: "the thumbnail is damaged",
+    Kind.STRIPPED_WRONG: "what guests download is not the original without its metadata",
     Kind.LOGO_MISSING: "the album's logo is gone; its owner has to send it again",
     Kind.LOGO_ALTERED: "the album's logo is damaged; its owner has to send it again",
     Kind.SCRATCH_MISSING: "a waiting search has no picture; it ends by itself, and its guest takes another",

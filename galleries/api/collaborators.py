@@ -1,0 +1,56 @@
+"""/albums/{id}/collaborators/: who works on an album beside its owner; the owner's to say."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from galleries import access
+from galleries.access import Action
+from galleries.flows import collaborator as collaborator_flow
+from galleries.models import Collaborator
+
+from .authentication import OwnerView
+from .pages import CursorPages
+from .schema import PAGED, page_of
+from .serializers import CollaboratorSerializer, RoleSerializer
+
+
+class AlbumCollaborators(OwnerView):
+    @extend_schema(
+        operation_id="albums_collaborators_list", parameters=PAGED, responses=page_of(CollaboratorSerializer)
+    )
+    def get(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id, Action.OWN)
+        pages = CursorPages()
+        page = pages.paginate_queryset(album.collaborators.select_related("user"), request)
+        return pages.get_paginated_response(CollaboratorSerializer(page, many=True).data)
+
+    @extend_schema(request=CollaboratorSerializer, responses={201: CollaboratorSerializer})
+    def post(self, request: Request, album_id: UUID) -> Response:
+        album = access.album_for(self.viewer, album_id, Action.OWN)
+        fields = CollaboratorSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        sent = fields.validated_data
+        collaborator = collaborator_flow.add(album, sent["user"]["email"], sent["role"])
+        return Response(CollaboratorSerializer(collaborator).data, status=status.HTTP_201_CREATED)
+
+
+class CollaboratorDetail(OwnerView):
+    @extend_schema(request=RoleSerializer, responses=CollaboratorSerializer)
+    def patch(self, request: Request, album_id: UUID, collaborator_id: UUID) -> Response:
+        collaborator = self._collaborator(album_id, collaborator_id)
+        fields = RoleSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        collaborator_flow.change_role(collaborator, fields.validated_data["role"])
+        return Response(CollaboratorSerializer(collaborator).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, album_id: UUID, collaborator_id: UUID) -> Response:
+        collaborator_flow.remove(self._collaborator(album_id, collaborator_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _collaborator(self, album_id: UUID, collaborator_id: UUID) -> Collaborator:
+        return access.collaborator_for(self.viewer, access.album_for(self.viewer, album_id), collaborator_id)

@@ -1,0 +1,37 @@
+"""Who works on an album beside its owner: named by the owner, changed, taken off again, or gone by themselves.
+
+Nothing is kept of what they may do: the rule looks at the row at each request.
+"""
+
+from django.db import transaction
+
+from galleries.errors import Refusal
+from galleries.models import Album, Collaborator, User
+
+
+@transaction.atomic
+def add(album: Album, email: str, role: str) -> Collaborator:
+    """Let an account work on the album; who does already gets the role. Raises Refusal not_added.
+
+    Of addresses that it refuses it does not say why: no account, one that is disabled, and the owner's own are alike.
+    """
+    Album.objects.locked().get(pk=album.pk)
+    user = User.objects.filter(email__iexact=email, is_active=True).exclude(pk=album.owner_id).first()
+    if user is None:
+        raise Refusal("not_added", "This address cannot be added. They need an account here with exactly this address.")
+    collaborator, _ = Collaborator.objects.update_or_create(album=album, user=user, defaults={"role": role})
+    return collaborator
+
+
+def change_role(collaborator: Collaborator, role: str) -> None:
+    collaborator.role = role
+    collaborator.save(update_fields=["role"])
+
+
+def remove(collaborator: Collaborator) -> None:
+    collaborator.delete()
+
+
+def leave(album: Album, user: User) -> None:
+    """A collaborator goes of their own accord. The owner is none."""
+    album.collaborators.filter(user=user).delete()
