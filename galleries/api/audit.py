@@ -15,6 +15,7 @@ from galleries.models import Alert, SearchRecord
 
 from .authentication import OwnerView
 from .pages import CursorPages
+from .schema import PAGED, page_of
 
 
 class SearchRecordSerializer(serializers.ModelSerializer[SearchRecord]):
@@ -40,13 +41,13 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
 
 class AlbumSearches(OwnerView):
-    @extend_schema(responses=SearchRecordSerializer(many=True))
+    @extend_schema(operation_id="albums_searches_list", parameters=PAGED, responses=page_of(SearchRecordSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         return _paged(request, access.album_for(self.viewer, album_id).search_records.all(), SearchRecordSerializer)
 
 
 class AlbumAlerts(OwnerView):
-    @extend_schema(responses=AlertSerializer(many=True))
+    @extend_schema(operation_id="albums_alerts_list", parameters=PAGED, responses=page_of(AlertSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         return _paged(request, access.album_for(self.viewer, album_id).alerts.all(), AlertSerializer)
 

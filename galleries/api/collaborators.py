@@ -14,11 +14,14 @@ from galleries.models import Collaborator
 
 from .authentication import OwnerView
 from .pages import CursorPages
+from .schema import PAGED, page_of
 from .serializers import CollaboratorSerializer, RoleSerializer
 
 
 class AlbumCollaborators(OwnerView):
-    @extend_schema(responses=CollaboratorSerializer(many=True))
+    @extend_schema(
+        operation_id="albums_collaborators_list", parameters=PAGED, responses=page_of(CollaboratorSerializer)
+    )
     def get(self, request: Request, album_id: UUID) -> Response:
         album = access.album_for(self.viewer, album_id, Action.OWN)
         pages = CursorPages()
