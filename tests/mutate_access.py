@@ -221,11 +221,13 @@ def questions(world: Any) -> list[Question]:
     ]
     asked += [Question(who, row, world.olga.ids | world.own[who]) for who, says in OWN.items() for row in says]
     deleted = world.olga.ids | world.deleted
-    asked += [Question(who, row, deleted) for row in rows for who in ("owner", "guest")]
+    asked += [Question(who, row, deleted) for row in rows for who in ("owner", "guest", "read")]
     zipped = world.olga.ids | {"archive_id": world.olga.ids["own_archive_id"]}
     asked += [Question(who, "GET api:archive", zipped) for who in PERSONAS]
     asked += [Question("nobody", row, world.olga.ids | world.own[way]) for way, says in BY_LINK.items() for row in says]
     asked += [Question(who, "GET guest-cover", world.otto.ids) for who in ("nobody", "owner")]
+    asked += [Question("owner", f"{method} token-revoke", world.otto.ids) for method in ("GET", "POST")]
+    asked += [Question("nobody", "GET api:shared-link", world.olga.ids | {"token": "unheard-of"})]
     mixed = world.olga.ids | {"album_id": world.otto.ids["album_id"]}
     asked += [Question("owner", row, mixed) for row in rows if "collaborator" in row]
     random.Random(6).shuffle(asked)

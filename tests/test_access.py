@@ -84,6 +84,7 @@ def test_of_a_deleted_album_its_owner_may_have_back_the_whole_and_nobody_anythin
             if (got := status(world, persona, row, ids)) != wanted:
                 wrong.append(f"{row}, {persona}: {got}")
     assert not wrong, "\n".join(wrong)
+    assert status(world, "read", "POST api:album-restore", ids) == 403
 
 
 def test_a_guest_has_their_own_as_long_as_their_link_lets_them_in(world: World) -> None:
