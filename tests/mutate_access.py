@@ -222,8 +222,10 @@ def questions(world: Any) -> list[Question]:
     asked += [Question(who, row, world.olga.ids | world.own[who]) for who, says in OWN.items() for row in says]
     deleted = world.olga.ids | world.deleted
     asked += [Question(who, row, deleted) for row in rows for who in ("owner", "guest", "read")]
-    zipped = world.olga.ids | {"archive_id": world.olga.ids["own_archive_id"]}
-    asked += [Question(who, "GET api:archive", zipped) for who in PERSONAS]
+    for whose in ("own_archive_id", "editors_archive_id"):
+        zipped = world.olga.ids | {"archive_id": world.olga.ids[whose]}
+        asked += [Question(who, "GET api:archive", zipped) for who in PERSONAS]
+    asked += [Question("browsing", row, world.otto.ids) for row in rows if "shared" in row]
     asked += [Question("nobody", row, world.olga.ids | world.own[way]) for way, says in BY_LINK.items() for row in says]
     asked += [Question(who, "GET guest-cover", world.otto.ids) for who in ("nobody", "owner")]
     asked += [Question("owner", f"{method} token-revoke", world.otto.ids) for method in ("GET", "POST")]

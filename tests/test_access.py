@@ -146,7 +146,18 @@ def test_foreign_and_missing_are_the_same_to_the_byte(world: World) -> None:
         names = routes.names_in(PATTERNS[row.split()[1]])
         if not names & foreign.keys() or names & _LETS_IN:
             continue
-        for persona in ("nobody", "owner", "viewer", "stranger", "staff", "guest", "manage", "bound", "disabled"):
+        for persona in (
+            "nobody",
+            "owner",
+            "viewer",
+            "stranger",
+            "staff",
+            "guest",
+            "browsing",
+            "manage",
+            "bound",
+            "disabled",
+        ):
             count += 1
             answer = told(world, persona, row, foreign)
             if answer != told(world, persona, row, missing) or OTTOS in str(answer):

@@ -137,14 +137,16 @@ def tenant(name: str, word: str) -> Tenant:
     found.selfie.email = f"guest.{word}@example.org"
     found.selfie.save()
     colleague = User.objects.create_user(f"colleague.{word}@example.org", "x")
+    collaborator = Collaborator.objects.create(album=album, user=colleague, role="editor")
     alert = Alert.objects.create(album=album, link=link, sign="many_guests", network_label=word)
     ids = {
         "album_id": album.pk,
         "photo_id": photo.pk,
         "alert_id": alert.pk,
         "token_id": ApiToken.objects.create(user=owner)[0].public_id,
-        "collaborator_id": Collaborator.objects.create(album=album, user=colleague, role="editor").pk,
+        "collaborator_id": collaborator.pk,
         "own_archive_id": archive_flow.of_album(Viewer(owner), album, None, "original").pk,
+        "editors_archive_id": archive_flow.of_album(Viewer(colleague), album, None, "original").pk,
         **_ids_of_guest(found, link),
     }
     return Tenant(owner, album, found, ids, {"ready": photo})
@@ -199,7 +201,10 @@ def _deleted_twin(olga: Tenant) -> dict[str, Any]:
     later = timezone.now() + timedelta(days=1)
     selfie = Selfie.objects.create(album=twin, link=link, guest=guest, state="done", expires_at=later)
     Match.objects.create(selfie=selfie, photo=photo, tier="sure", distance=0.2, **_BOX)
+    archive_flow.of_album(Viewer(olga.owner), twin, None, "original")
     Album.objects.filter(pk=twin.pk).update(deleted_at=timezone.now())
+    # Nobody has this one back: it is being erased.
+    Album.objects.create(owner=olga.owner, title=f"Doomed {OLGAS}", deleted_at=timezone.now(), doomed=True)
     ids = {"album_id": twin.pk, "photo_id": photo.pk, "link_id": link.pk, "token": link.token}
     return ids | {"selfie_id": selfie.pk, "return_token": ReturnLink.make(selfie), "collaborator_id": row.pk}
 
