@@ -159,7 +159,8 @@ def guest(page: Page, address: str, selfie: Path, folder: Path) -> str:
     """Consents, gives the selfie, waits, sees their photos alone, takes the zip. Returns the gallery's address."""
     page.goto(address)
     expect(page.get_by_role("heading", name="Launch day at the Cape")).to_be_visible()
-    assert page.context.cookies() == [] or all(cookie["name"] == "csrftoken" for cookie in page.context.cookies())
+    # Which link they came by, and what forms need: who they are nothing knows yet.
+    assert {cookie["name"] for cookie in page.context.cookies()} <= {"links", "csrftoken"}
     page.locator("input[type=file]").last.set_input_files(selfie)
     page.get_by_label("I agree").check()
     show(page, "landing")

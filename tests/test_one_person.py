@@ -238,11 +238,11 @@ def test_another_picture_of_the_same_person_is_one(searchable: Album, link: Link
     assert names(search(link)) == {"a.jpg"}
 
 
-@pytest.mark.skipif(not LONG, reason="FUZZ=long looks at all photos of a labelled event")
 def test_no_guest_of_a_real_event_is_taken_for_a_copy(photos_dir: Path) -> None:
     event = photos_dir / "event"
     labels, faces = read_labels(event / "labels.json"), []
-    for name in labels.squares:
+    # The long form takes all of them: half a minute.
+    for name in list(labels.squares)[: None if LONG else 24]:
         with Image.open(event / "photos" / name) as picture:
             faces += [face.embedding for face in recognition.find_faces(np.asarray(picture.convert("RGB")))]
     album = np.stack(faces)

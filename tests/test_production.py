@@ -170,6 +170,10 @@ def test_a_guest_gets_their_photos_whole_and_their_zip_resumed(production: Produ
         assert (rest.status_code, whole.content[:start] + rest.content) == (206, whole.content)
 
 
+def owners_key(shared: Shared) -> dict[str, str]:
+    return {"Authorization": str(shared.photographer.session.headers["Authorization"])}
+
+
 # What belongs to the connection, and what Django says of pages and of the API's routes.
 OF_THE_WAY = {"server", "date", "connection", "transfer-encoding", "x-request-id", "allow", "content-language"}
 
@@ -182,7 +186,9 @@ def told(answer: requests.Response) -> dict[str, str]:
 def test_nginx_sends_the_same_as_pixora_would(production: Production, shared: Shared, variant: str) -> None:
     address = shared.guest.photos[0][variant]
     by_pixora = address.replace(production.site.url, production.web)
-    key, alone = shared.guest.key, {"X-Sendfile-Failed": "1", "Host": production.site.url.removeprefix("http://")}
+    # A guest's original is no file, but ranges of one, which Pixora sends.
+    key = owners_key(shared) if variant == "original" else shared.guest.key
+    alone = {"X-Sendfile-Failed": "1", "Host": production.site.url.removeprefix("http://")}
     redirected = requests.get(by_pixora, headers=key | {"Host": alone["Host"]})
     assert (redirected.headers["X-Accel-Redirect"][:10], redirected.content) == ("/protected", b"")
     for more in ({}, {"Range": "bytes=1-5"}, {"If-None-Match": '"other"'}, {"Cookie": "a=b"}):
@@ -198,6 +204,18 @@ def test_nginx_sends_the_same_as_pixora_would(production: Production, shared: Sh
     heads = [requests.head(by_pixora, headers=key | alone), requests.head(address, headers=key)]
     assert told(heads[0]) == told(heads[1])
     assert heads[1].headers["Content-Length"] == str(len(theirs.content))
+
+
+def test_a_guests_original_comes_whole_and_in_ranges(production: Production, shared: Shared) -> None:
+    """Without its metadata it is no file that nginx could send: the answers of Pixora come through unchanged."""
+    address, key = shared.guest.photos[0]["original"], shared.guest.key
+    direct = {"Host": production.site.url.removeprefix("http://")}
+    whole = requests.get(address, headers=key)
+    ours = requests.get(address.replace(production.site.url, production.web), headers=key | direct)
+    assert (whole.status_code, whole.content) == (200, ours.content)
+    assert whole.headers["Content-Length"] == str(len(whole.content))
+    part = requests.get(address, headers=key | {"Range": "bytes=100-", "If-Range": whole.headers["ETag"]})
+    assert (part.status_code, part.content) == (206, whole.content[100:])
 
 
 def test_what_is_protected_has_no_address_of_its_own(production: Production, shared: Shared) -> None:
@@ -246,17 +264,17 @@ def test_a_file_that_is_gone_is_the_same_404_and_breaks_the_zip(production: Prod
 @pytest.mark.parametrize("production", ["bucket"], indirect=True)
 def test_what_the_bucket_refuses_nginx_pixora_fetches_again(production: Production, shared: Shared) -> None:
     assert production.s3
-    address = shared.guest.photos[0]["original"]
-    whole = requests.get(address, headers=shared.guest.key)
+    address, key = shared.guest.photos[0]["original"], owners_key(shared)
+    whole = requests.get(address, headers=key)
 
     def signed_fails(asked: Asked) -> Fault | None:
         return Fault.SLOW_DOWN if "X-Amz-Signature" in asked.path else None
 
     production.s3.asked.clear()
     production.s3.plan = signed_fails
-    again = requests.get(address, headers=shared.guest.key)
+    again = requests.get(address, headers=key)
     production.s3.plan = lambda asked: Fault.HANG_UP
-    never = requests.get(address, headers=shared.guest.key)
+    never = requests.get(address, headers=key)
     production.s3.plan = lambda asked: None
     assert (again.content, told(again)) == (whole.content, told(whole))
     assert any("X-Amz-Signature" in asked.path for asked in production.s3.asked)
