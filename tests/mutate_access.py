@@ -123,7 +123,7 @@ def _changes(function: ast.FunctionDef, tree: ast.Module) -> Iterator[tuple[Node
     # Annotations decide nothing, and what is meant where nothing is said is said everywhere.
     for parent in [function, *(each for statement in function.body for each in ast.walk(statement))]:
         for field, value in ast.iter_fields(parent):
-            if parent is function and field != "body":
+            if field == "annotation" or (parent is function and field != "body"):
                 continue
             for at, node in enumerate(value if isinstance(value, list) else [value]):
                 if not isinstance(node, ast.AST):
@@ -230,8 +230,10 @@ def questions(world: Any) -> list[Question]:
     asked += [Question(who, "GET guest-cover", world.otto.ids) for who in ("nobody", "owner")]
     asked += [Question("owner", f"{method} token-revoke", world.otto.ids) for method in ("GET", "POST")]
     asked += [Question("nobody", "GET api:shared-link", world.olga.ids | {"token": "unheard-of"})]
-    mixed = world.olga.ids | {"album_id": world.otto.ids["album_id"]}
-    asked += [Question("owner", row, mixed) for row in rows if "collaborator" in row]
+    asked += [Question("nobody", "GET mail", world.olga.ids | more) for more in ({}, {"mail_token": "unheard-of"})]
+    for album_id in (world.otto.ids["album_id"], world.olga.ids["other_album_id"]):
+        mixed = world.olga.ids | {"album_id": album_id}
+        asked += [Question("owner", row, mixed) for row in rows if "collaborator" in row]
     random.Random(6).shuffle(asked)
     return asked
 

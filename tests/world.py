@@ -256,7 +256,10 @@ def _tokens(olga: Tenant) -> dict[str, Client]:
         _, token = ApiToken.objects.create(user=olga.owner, scopes=scope)
         clients[scope] = _token_client(token)
     bound, token = ApiToken.objects.create(user=olga.owner)
-    bound.bind([Album.objects.create(owner=olga.owner, title=f"Other {OLGAS}")])
+    other = Album.objects.create(owner=olga.owner, title=f"Other {OLGAS}")
+    olga.ids["other_album_id"] = other.pk
+    Link.make(other)
+    bound.bind([other])
     return clients | {"bound": _token_client(token)}
 
 
