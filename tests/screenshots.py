@@ -111,6 +111,8 @@ def pages(seeded: "Seeded") -> list[Shot]:
         Shot("album-new", "owner", reverse("album-new")),
         Shot("album-new-errors", "owner", reverse("album-new"), "main button.primary"),
         Shot("account", "owner", reverse("account_email")),
+        Shot("account-second-step", "owner", reverse("mfa_index")),
+        Shot("api-tokens", "owner", reverse("tokens")),
     ]
     for size, album in seeded.albums.items():
         link = seeded.links[size]
@@ -137,6 +139,7 @@ def _desk(seeded: "Seeded") -> list[Shot]:
         Shot("link-poster-branded", "owner", reverse("link-poster", args=[seeded.links["few"].pk])),
         Shot("link-saved", "owner", reverse("link", args=[link]), "[aria-labelledby=options] button.primary"),
         Shot("album-searches", "owner", reverse("album-searches", args=[seeded.albums["few"].pk])),
+        Shot("album-collaborators", "owner", reverse("album-collaborators", args=[album])),
         Shot("link-off", "owner", reverse("link", args=[seeded.links["ended"].pk])),
     ]
 
