@@ -246,6 +246,7 @@ def _people(olga: Tenant, otto: Tenant) -> dict[str, Client]:
     people |= {"staff": staff, "disabled": disabled}
     clients = {"nobody": Client()} | {name: browser_of(user) for name, user in people.items()}
     clients["dead token"] = _token_client(ApiToken.objects.create(user=disabled)[1])
+    olga.ids["disabled_guest_key"] = Guest.make(disabled)[1]
     User.objects.filter(pk=disabled.pk).update(is_active=False)
     return clients
 
@@ -259,6 +260,7 @@ def _tokens(olga: Tenant) -> dict[str, Client]:
     other = Album.objects.create(owner=olga.owner, title=f"Other {OLGAS}")
     olga.ids["other_album_id"] = other.pk
     Link.make(other)
+    Album.objects.filter(pk=other.pk).update(link_preview=True)
     bound.bind([other])
     return clients | {"bound": _token_client(token)}
 
