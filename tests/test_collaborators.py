@@ -160,3 +160,9 @@ def test_an_editor_s_photos_are_the_album_s(album: Album, editor: Collaborator) 
     assert sent.status_code == 201
     editor.user.delete()
     assert Photo.objects.filter(album=album).count() == 1
+
+
+def test_how_much_an_owner_keeps_in_all_is_not_told_to_others(album: Album, editor: Collaborator) -> None:
+    page = reverse("album", args=[album.pk])
+    assert "In all albums:" in browser_of(album.owner).get(page).content.decode()
+    assert "In all albums:" not in browser_of(editor.user).get(page).content.decode()

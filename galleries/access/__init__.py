@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from galleries.errors import Refusal
-from galleries.models import Album, ApiToken, Archive, Collaborator, Link, Photo, ReturnLink, Selfie, User, Visit
+from galleries.models import Album, Alert, ApiToken, Archive, Collaborator, Link, Photo, ReturnLink, Selfie, User, Visit
 
 from .rule import (
     OWNER,
@@ -133,6 +133,11 @@ def link_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.SHARE) -> Li
 
 def collaborator_for(viewer: Viewer, album: Album, pk: uuid.UUID) -> Collaborator:
     found = visible_to(viewer, Collaborator).filter(album=album).select_related("album", "user")
+    return _one(viewer, found, pk, Action.OWN)
+
+
+def alert_for(viewer: Viewer, album: Album, pk: uuid.UUID) -> Alert:
+    found = visible_to(viewer, Alert).filter(album=album).select_related("album")
     return _one(viewer, found, pk, Action.OWN)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from galleries.models import Album, Archive, Collaborator, Link, Match, Photo, Selfie, Visit
+from galleries.models import Album, Alert, Archive, Collaborator, Link, Match, Photo, Selfie, Visit
 from galleries.models.sharing import open_link
 
 from .viewer import Viewer
@@ -163,6 +163,7 @@ _RULES: dict[type[Model], Callable[[Viewer], QuerySet[Any]]] = {
     Album: _albums,
     Link: lambda viewer: _in_albums(viewer, Link, Action.SHARE),
     Collaborator: lambda viewer: _in_albums(viewer, Collaborator, Action.OWN),
+    Alert: lambda viewer: _in_albums(viewer, Alert, Action.OWN),
     Photo: _photos,
     Selfie: _selfies,
     Archive: _archives,

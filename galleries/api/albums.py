@@ -21,7 +21,7 @@ from galleries.flows import photo as photo_flow
 from galleries.models import Album, Link, Photo
 
 from .authentication import OwnerView
-from .pages import CursorPages, PhotoPages
+from .pages import PhotoPages, paged
 from .schema import PAGED, PHOTOS_OF_STATE, page_of
 from .serializers import (
     AlbumSerializer,
@@ -59,9 +59,7 @@ _UPLOAD = {
 class AlbumList(OwnerView):
     @extend_schema(operation_id="albums_list", parameters=PAGED, responses=page_of(AlbumSerializer))
     def get(self, request: Request) -> Response:
-        pages = CursorPages()
-        page = pages.paginate_queryset(access.albums_of(self.viewer), request)
-        return pages.get_paginated_response(AlbumSerializer(page, many=True, context=self.told).data)
+        return paged(request, access.albums_of(self.viewer), AlbumSerializer, self.told)
 
     @extend_schema(request=AlbumSerializer, responses={201: AlbumSerializer})
     def post(self, request: Request) -> Response:
@@ -145,9 +143,7 @@ class AlbumPhotos(OwnerView):
         if "person" in request.query_params:
             # Left out, it would answer with everybody's photos.
             raise ValidationError({"person": "Photos cannot be listed by person yet."})
-        pages = PhotoPages()
-        page = pages.paginate_queryset(photos, request)
-        return pages.get_paginated_response(PhotoSerializer(page, many=True, context={"request": request}).data)
+        return paged(request, photos, PhotoSerializer, {"request": request}, PhotoPages)
 
     @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
@@ -199,9 +195,8 @@ class AlbumRetry(OwnerView):
 class AlbumLinks(OwnerView):
     @extend_schema(operation_id="albums_links_list", parameters=PAGED, responses=page_of(LinkSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
-        pages = CursorPages()
-        page = pages.paginate_queryset(access.album_for(self.viewer, album_id, Action.SHARE).links.all(), request)
-        return pages.get_paginated_response(LinkSerializer(page, many=True, context={"request": request}).data)
+        links = access.album_for(self.viewer, album_id, Action.SHARE).links.all()
+        return paged(request, links, LinkSerializer, {"request": request})
 
     @extend_schema(request=LinkSerializer, responses={201: LinkSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:

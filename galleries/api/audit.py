@@ -1,9 +1,7 @@
 """/albums/{id}/searches/ and /alerts/: what the owner may know of the searches of an album."""
 
-from typing import Any
 from uuid import UUID
 
-from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,7 +12,7 @@ from galleries.flows import watch
 from galleries.models import Alert, SearchRecord
 
 from .authentication import OwnerView
-from .pages import CursorPages
+from .pages import paged
 from .schema import PAGED, page_of
 
 
@@ -43,13 +41,13 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 class AlbumSearches(OwnerView):
     @extend_schema(operation_id="albums_searches_list", parameters=PAGED, responses=page_of(SearchRecordSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
-        return _paged(request, access.album_for(self.viewer, album_id).search_records.all(), SearchRecordSerializer)
+        return paged(request, access.album_for(self.viewer, album_id).search_records.all(), SearchRecordSerializer)
 
 
 class AlbumAlerts(OwnerView):
     @extend_schema(operation_id="albums_alerts_list", parameters=PAGED, responses=page_of(AlertSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
-        return _paged(request, access.album_for(self.viewer, album_id).alerts.all(), AlertSerializer)
+        return paged(request, access.album_for(self.viewer, album_id).alerts.all(), AlertSerializer)
 
 
 class AlertSettled(OwnerView):
@@ -57,15 +55,7 @@ class AlertSettled(OwnerView):
 
     @extend_schema(request=None, responses=AlertSerializer)
     def post(self, request: Request, album_id: UUID, alert_id: UUID) -> Response:
-        alert = access.album_for(self.viewer, album_id).alerts.filter(pk=alert_id).first()
-        if alert is None:
-            raise Http404
+        alert = access.alert_for(self.viewer, access.album_for(self.viewer, album_id), alert_id)
         watch.settle(alert)
         alert.refresh_from_db()
         return Response(AlertSerializer(alert).data)
-
-
-def _paged(request: Request, rows: Any, serializer: Any) -> Response:
-    pages = CursorPages()
-    page = pages.paginate_queryset(rows, request)
-    return pages.get_paginated_response(serializer(page, many=True).data)

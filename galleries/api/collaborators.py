@@ -13,7 +13,7 @@ from galleries.flows import collaborator as collaborator_flow
 from galleries.models import Collaborator
 
 from .authentication import OwnerView
-from .pages import CursorPages
+from .pages import paged
 from .schema import PAGED, page_of
 from .serializers import CollaboratorSerializer, RoleSerializer
 
@@ -24,9 +24,7 @@ class AlbumCollaborators(OwnerView):
     )
     def get(self, request: Request, album_id: UUID) -> Response:
         album = access.album_for(self.viewer, album_id, Action.OWN)
-        pages = CursorPages()
-        page = pages.paginate_queryset(album.collaborators.select_related("user"), request)
-        return pages.get_paginated_response(CollaboratorSerializer(page, many=True).data)
+        return paged(request, album.collaborators.select_related("user"), CollaboratorSerializer)
 
     @extend_schema(request=CollaboratorSerializer, responses={201: CollaboratorSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:

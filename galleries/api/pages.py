@@ -1,5 +1,6 @@
 """Lists come as cursor pages: stable while photos arrive, and as quick on the last page as on the first."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.core import signing
 from django.db.models import Q
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 # What ?ordering= may ask for, and the column it stands for. The id makes every order total.
@@ -88,3 +90,16 @@ class PhotoPages(CursorPages):
         if asked not in ORDERINGS:
             raise ValidationError({"ordering": f"One of {', '.join(ORDERINGS)}."})
         return ORDERINGS[asked]
+
+
+def paged(
+    request: Any,
+    rows: Any,
+    serializer: Any,
+    told: Mapping[str, Any] | None = None,
+    kind: type[CursorPages] = CursorPages,
+) -> Response:
+    """One page of the rows; `told` is what the serializer needs to know beside them."""
+    pages = kind()
+    page = pages.paginate_queryset(rows, request)
+    return pages.get_paginated_response(serializer(page, many=True, context=dict(told or {})).data)

@@ -10,6 +10,7 @@ from galleries.models import Guest, Person, Selfie
 from recognition.types import Vector
 
 from . import watch
+from .search_index import SearchIndex
 
 
 class Unsearchable(Exception):
@@ -18,6 +19,13 @@ class Unsearchable(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+def require_own_face(selfie: Selfie, face: Vector, index: SearchIndex) -> None:
+    """Raises Unsearchable album_photo or another_person."""
+    if recognition.is_same_picture(face, index.vectors, index.engine):
+        raise Unsearchable("album_photo")
+    admit(selfie, face)
 
 
 @transaction.atomic
@@ -31,7 +39,7 @@ def admit(selfie: Selfie, face: Vector) -> None:
     _lock([selfie.guest_id])
     engine = selfie.album.engine
     # Another engine's vectors compare with nothing: whoever comes after the change is the person from now on.
-    known = list(Person.objects.filter(guest=selfie.guest_id, album=selfie.album_id, engine=engine))
+    known = list(Person.objects.of(selfie.guest_id, selfie.album_id).filter(engine=engine))
     person = _same(known, face, engine)
     if person is None and len(known) >= selfie.album.persons_a_guest:
         raise Unsearchable("another_person")

@@ -28,7 +28,7 @@ from galleries import images, metrics, storage
 from galleries.access import Viewer
 from galleries.database import count_failure
 from galleries.errors import Refusal
-from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, SearchRecord, Selfie
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Person, Photo, SearchRecord, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
@@ -170,13 +170,17 @@ def _searches_like(selfie: Selfie) -> QuerySet[Selfie]:
 
 
 @transaction.atomic
-def withdraw(selfie: Selfie) -> None:
-    """Withdraw consent: the picture, the vectors, the matches and the zips of this search are erased."""
+def withdraw(selfie: Selfie) -> bool:
+    """Withdraw consent: the picture, the vectors, the matches and the zips of this search are erased.
+
+    Returns whether the guest's other searches of the album still hold something of a face.
+    """
     # Locked first: what a worker is just committing is then there to be erased with it.
     Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
     Erasure.order([selfie.scratch_key])
     selfie.delete()
     person.forget_unsearched([selfie.guest_id])
+    return Person.objects.of(selfie.guest_id, selfie.album_id).exists()
 
 
 @transaction.atomic
@@ -264,7 +268,7 @@ def _find(selfie: Selfie) -> Found:
     query = _query(selfie)
     index = search_index.of(selfie.album, recognition.engine(engine))
     if selfie.vectors is None:
-        _require_own_face(selfie, query[0], index)
+        person.require_own_face(selfie, query[0], index)
     said = dict(zip(("confirmed", "refused"), _judged_rows(selfie, index), strict=True))
     result = recognition.match(
         query, index.vectors, weak=index.weak, photos=index.photo_numbers, engine_name=engine, **said
@@ -291,13 +295,6 @@ def _query(selfie: Selfie) -> Vector:
     with storage.local(selfie.scratch_key) as picture:
         pixels = decode(picture, images.DECODE_EDGE).pixels
     return recognition.embed_selfie(pixels, selfie.album.engine).embedding[np.newaxis]
-
-
-def _require_own_face(selfie: Selfie, face: Vector, index: SearchIndex) -> None:
-    """Raises Unsearchable album_photo or another_person."""
-    if recognition.is_same_picture(face, index.vectors, index.engine):
-        raise Unsearchable("album_photo")
-    person.admit(selfie, face)
 
 
 def _matches(selfie: Selfie, engine: str, best: dict[uuid.UUID, tuple[int, recognition.Hit]]) -> list[Match]:

@@ -1,6 +1,7 @@
 """The person that a guest searches for in an album: one, or as many as its owner allows for families."""
 
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from django.db import models
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from .selfie import Selfie
 
 
+class PersonQuerySet(models.QuerySet["Person"]):
+    def of(self, guest_id: uuid.UUID, album_id: uuid.UUID) -> Self:
+        return self.filter(guest=guest_id, album=album_id)
+
+
 class Person(models.Model):
     """Kept so that the next selfie can be compared with it, and only as long as a search is about it."""
 
@@ -24,6 +30,7 @@ class Person(models.Model):
     vector = models.BinaryField(editable=False)
 
     searches: "models.Manager[Selfie]"
+    objects = PersonQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["guest", "album"], name="person_of_guest")]

@@ -134,7 +134,7 @@ class Photo(Leased):
     preview_crc32 = models.PositiveBigIntegerField(default=0)
     thumb_size = models.PositiveBigIntegerField(default=0)
     thumb_crc32 = models.PositiveBigIntegerField(default=0)
-    # What a guest downloads: the original without its metadata, as stripping.py packs it; null: its preview.
+    # What a guest downloads: the original without its metadata, as galleries/stripping packs it; null: its preview.
     guest_pieces = models.BinaryField(null=True)
     guest_size = models.PositiveBigIntegerField(default=0)
     guest_crc32 = models.PositiveBigIntegerField(default=0)

@@ -22,7 +22,7 @@ from .sharing import Guest, Link, Visit, digest, open_link
 
 LEASE_SECONDS = 20
 MAX_ATTEMPTS = 5
-CONSENT_VERSION = "2026-12"
+CONSENT_VERSION = "2026-11-22"
 _MAIL_SALT = "galleries.notice"
 
 

@@ -37,7 +37,7 @@ _OUTCOMES = {
 def album_searches(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     album = access.album_for(viewer, album_id)
     if request.method == "POST":
-        return _settle(request, album)
+        return _settle(request, viewer, album)
     page = Paginator(album.search_records.select_related("link"), _A_PAGE).get_page(request.GET.get("page"))
     rows = [(record, _OUTCOMES.get(record.outcome, _("failed"))) for record in page]
     alerts = album.alerts.select_related("link")
@@ -45,11 +45,8 @@ def album_searches(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     return render(request, "album/searches.html", context)
 
 
-def _settle(request: Request, album: Album) -> HttpResponseBase:
-    alert = album.alerts.filter(pk=_id_or_404(request.POST.get("alert", ""))).first()
-    if alert is None:
-        raise Http404
-    watch.settle(alert)
+def _settle(request: Request, viewer: Viewer, album: Album) -> HttpResponseBase:
+    watch.settle(access.alert_for(viewer, album, _id_or_404(request.POST.get("alert", ""))))
     messages.success(request, _("All right. Nobody is slowed down for it any more."))
     return redirect("album-searches", album.pk)
 

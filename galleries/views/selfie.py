@@ -18,7 +18,7 @@ from galleries.flows import archive as archive_flow
 from galleries.flows import notice as notice_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.forms import VerdictForm, ZipForm
-from galleries.models import Match, Person, Selfie
+from galleries.models import Match, Selfie
 
 from .confirm import Question, ask, is_confirmed
 from .guest import selfie_form, with_camera
@@ -128,8 +128,7 @@ def selfie_withdraw(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRe
     if not is_confirmed(request):
         return ask(request, _about_withdrawing(selfie))
     token = selfie.link.token
-    selfie_flow.withdraw(selfie)
-    if Person.objects.filter(guest=selfie.guest_id, album=selfie.album_id).exists():
+    if selfie_flow.withdraw(selfie):
         words = _(
             "This search is erased. To erase all that we know of your face, withdraw your other searches here too."
         )
