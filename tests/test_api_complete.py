@@ -142,11 +142,12 @@ def test_whatever_forms_take_the_api_takes_or_there_is_a_reason(described: dict[
     }
     assert ours.keys() == FORMS.keys()
     for name, form in ours.items():
-        if isinstance(FORMS[name], str):
+        said = FORMS[name]
+        if isinstance(said, str):
             continue
-        operation, called = FORMS[name]
+        operation, called = said
         taken = fields_of(by_id(described)[operation], described)
-        for field in form.base_fields:
+        for field in vars(form)["base_fields"]:
             there = called.get(field, field)
             assert there in taken or there.startswith("not here: "), f"{name}.{field} is not taken by {operation}"
 

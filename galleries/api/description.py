@@ -121,7 +121,7 @@ def _secure(path: str, operation: dict[str, Any]) -> None:
 def _conditions(method: str, operation: dict[str, Any], *, sends_json: bool, reads: bool) -> set[int]:
     """The headers of the method, and the problems that come of them."""
     answers = operation["responses"]
-    done = next((answer for status, answer in answers.items() if status.startswith("2")), {})
+    done: dict[str, Any] = next((answer for status, answer in answers.items() if status.startswith("2")), {})
     if method in ("get", "patch") and sends_json:
         done.setdefault("headers", {})["ETag"] = _ETAG
     if method == "get" and sends_json:

@@ -75,7 +75,9 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",
-        SpectacularSwaggerSplitView.as_view(http_method_names=["get", "head"], url_name="api:schema"),
+        SpectacularSwaggerSplitView.as_view(
+            http_method_names=["get", "head"], url_name="api:schema", template_name="docs.html"
+        ),
         name="docs",
     ),
     re_path("(?P<rest>.*)", Nothing.as_view(), name="nothing"),
