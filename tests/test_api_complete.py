@@ -21,6 +21,7 @@ PAGES: dict[str, list[str] | str] = {
     "readyz": "for whoever watches over the process",
     "metrics": "for Prometheus",
     "first-admin": "the first administrator is made in a browser, by a link shown on the machine",
+    "account-close": ["account_close_create"],
     "tokens": ["tokens_list"],
     "token-new": "tokens are made by who has signed in and given their password again, never by a token",
     "token": "tokens are changed by who has signed in and given their password again, never by a token",
@@ -109,6 +110,7 @@ FORMS: dict[str, tuple[str, dict[str, str]] | str] = {
     "PhotosChangeForm": ("albums_photos_change_create", {"photo": "photos"}),
     "ZipForm": ("albums_archives_create", {"photo": "photos"}),
     "FirstAdminForm": "the first administrator is made in a browser",
+    "CloseAccountForm": ("account_close_create", {}),
     "ApiTokenForm": "tokens are made and changed on pages",
 }
 
