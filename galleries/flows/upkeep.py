@@ -22,14 +22,16 @@ from galleries.models import (
     Guesses,
     Guest,
     GuestSearches,
+    IdempotencyKey,
     NewGuests,
     Photo,
     SearchRecord,
     Selfie,
+    User,
 )
 from galleries.models.lease import from_now
 
-from . import album, notice, photo, posted, reindex, selfie
+from . import account, album, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ def sweep() -> None:
         erase_scratch,
         end_selfies,
         end_albums,
+        end_accounts,
         drop_old,
     ):
         _carry_out(duty)
@@ -65,7 +68,7 @@ def sweep() -> None:
 
 def end_what_ran_out() -> None:
     """Before the site is served: after a pause or a restore, nothing is shown for a moment that should be gone."""
-    for duty in (erase_left, erase_scratch, end_selfies, end_albums, drop_old):
+    for duty in (erase_left, erase_scratch, end_selfies, end_albums, end_accounts, drop_old):
         _carry_out(duty)
 
 
@@ -129,6 +132,11 @@ def end_albums() -> None:
         album.delete_for_good(left, patience=deadline - time.monotonic())
 
 
+def end_accounts() -> None:
+    for closed in User.objects.filter(closed_at__isnull=False).order_by("closed_at"):
+        account.finish(closed, patience=DELETING_SECONDS)
+
+
 def drop_old() -> None:
     days = timezone.now() - timedelta(days=ENDED_DAYS)
     Selfie.objects.ended(ENDED_DAYS).delete()
@@ -136,6 +144,7 @@ def drop_old() -> None:
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
     for budget in (NewGuests, GuestSearches, AskedAddress, Guesses):
         budget.objects.over().delete()
+    IdempotencyKey.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
