@@ -287,6 +287,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Share event albums; let each guest find the photos they are in.",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
+    # What is sent is not what is answered: ids and addresses are only answered, files and passwords only sent.
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -295,6 +297,7 @@ SPECTACULAR_SETTINGS = {
         "galleries.api.schema.describe",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ArchiveSizeEnum": "galleries.models.archive.Archive.Size",
         "PhotoStateEnum": "galleries.models.photo.Photo.State",
         "SelfieStateEnum": "galleries.models.selfie.Selfie.State",
     },
