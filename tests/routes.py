@@ -52,6 +52,10 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:album-collaborators"): {"email": "ada@example.org", "role": "viewer"},
     ("PATCH", "api:album-collaborator"): {"role": "viewer"},
     ("POST", "api:selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
+    ("POST", "api:album-photos-change"): {"photos": ["photo_id"], "change": "hide"},
+    ("PATCH", "api:account"): {"name": "Olga"},
+    ("PUT", "api:selfie-mail"): {"email": "gina@example.org"},
+    ("POST", "api:return"): {"token": "return_token"},
 }
 # What stands in addresses, beside what the world has.
 USUAL = {"rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
@@ -112,5 +116,11 @@ def body(method: str, name: str, ids: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _filled(fields: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
-    named = ("photo_id", "alert_id")
-    return {key: str(ids[value]) if value in named else value for key, value in fields.items()}
+    named = ("photo_id", "alert_id", "return_token")
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        return str(ids[value]) if value in named else value
+
+    return {key: filled(value) for key, value in fields.items()}

@@ -6,6 +6,7 @@ from .budget import AskedAddress, GuestSearches, NewGuests
 from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
+from .idempotency import IdempotencyKey
 from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
@@ -28,6 +29,7 @@ __all__ = [
     "Guest",
     "GuestKey",
     "GuestSearches",
+    "IdempotencyKey",
     "LegalBasis",
     "Link",
     "Match",
