@@ -1,14 +1,18 @@
 """`manage.py upload_folder`: a photographer's folder, sent to a running site from a machine without one."""
 
+import hashlib
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
@@ -17,7 +21,13 @@ from uuid import uuid4
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from django.core.management import CommandError, call_command
+from rich.filesize import decimal
 
 from galleries.management.folder_upload.answers import Away, Refused
 from galleries.management.folder_upload.folder import Changed, File, is_being_written, listing
@@ -276,6 +286,34 @@ def test_a_file_that_changes_while_it_is_sent_leaves_nothing_at_the_site(web: We
     site.hang_up()
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_people_see_the_numbers(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> None:
+    album, folder = web.album(), fill(tmp_path / "card", 2)
+    (folder / "page.jpg").write_bytes(pictures.html())
+    monkeypatch.setenv("PIXORA_TOKEN", web.token)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if is_terminal else "0")
+    said = StringIO()
+    with redirected(said), pytest.raises(SystemExit) as ended:
+        call_command("upload_folder", address(web, album), str(folder))
+    assert ended.value.code == 1
+    size = decimal(sum(path.stat().st_size for path in folder.iterdir()))
+    assert f"3 photos ({size}): 2 sent, 0 already there, 1 rejected" in said.getvalue()
+    assert "rejected: page.jpg: This file is not a photo." in said.getvalue()
+    assert ("Sending" in said.getvalue()) == is_terminal
+    assert web.token not in said.getvalue()
+
+
+def test_what_there_is_no_room_for_is_not_sent(web: Web, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "card", 1)
+    sha256 = hashlib.sha256(small(0)).hexdigest()
+    room = {"sha256": sha256, "code": "quota_bytes", "detail": "There is no room for more."}
+    full = {"missing": [sha256], "duplicate": [], "same_name": [], "over_quota": [room]}
+    with answering(NOTHING, (200, JSON, json.dumps(full).encode())) as server:
+        code, end, said = run(web, f"{server.url}/albums/{uuid4()}/", folder)
+    assert (code, end["failed"], end["bytes_sent"]) == (1, 1, 0)
+    assert said == [{"file": "IMG_0000.png", "outcome": "failed", "detail": "There is no room for more."}]
+
+
 # Refusals
 
 
@@ -371,6 +409,27 @@ def test_the_token_goes_to_nobody_whom_the_site_names() -> None:
             ):
                 site.check("a", [])
         assert other.asked == []
+
+
+def test_a_site_with_a_wrong_certificate_is_told_nothing(tmp_path: Path) -> None:
+    with answering(NOTHING) as server:
+        server.socket = encrypted(server.socket, tmp_path)
+        with asking(server.url.replace("http:", "https:")) as site, pytest.raises(Away, match="certificate"):
+            site.check("a", [])
+        assert server.asked == []
+
+
+def encrypted(listening: socket.socket, folder: Path) -> ssl.SSLSocket:
+    """With a certificate that nobody has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, today, today + timedelta(days=1))
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "site.pem").write_bytes(pem + made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "site.pem")
+    return context.wrap_socket(listening, server_side=True)
 
 
 @pytest.mark.parametrize("status", [429, 503, 507])

@@ -69,7 +69,7 @@ class Lines(AbstractContextManager["Lines"]):
         self._line(summed_up(self.upload.numbers))
 
     def finish(self, words: str, numbers: Numbers | None = None) -> None:
-        self._line(f"{summed_up(numbers)}. {clean(words)}" if numbers else clean(words))
+        self._line(f"{summed_up(numbers)}. {clean(words)}".rstrip() if numbers else clean(words))
 
     def _line(self, words: str) -> None:
         self._console.print(words, markup=False, highlight=False, soft_wrap=True)
@@ -120,8 +120,18 @@ class Bar(Lines):
     def changed(self) -> None:
         if self.upload:
             numbers = self.upload.numbers
-            self._progress.update(self._compared, completed=numbers.compared, total=numbers.bytes)
+            is_compared = numbers.compared >= numbers.bytes
+            self._progress.update(
+                self._compared, completed=numbers.compared, total=numbers.bytes, visible=not is_compared
+            )
             self._progress.update(self._sent, completed=numbers.moved, total=numbers.missing)
+
+    def finish(self, words: str, numbers: Numbers | None = None) -> None:
+        """The numbers stay there, in what was drawn last."""
+        self._state = ""
+        self.changed()
+        if words:
+            self._line(clean(words))
 
     def _drawn(self) -> Table:
         drawn = Table.grid()
