@@ -17,8 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 _env = environ.Env()
 _asked: set[str] = set()
-# Not settings: what the tests and measurements look for.
-_OTHERS = {"PIXORA_PHOTOS", "PIXORA_REQUIRE_ALL"}
+# Not settings: what the tests, measurements and `upload_folder` look for.
+_OTHERS = {"PIXORA_PHOTOS", "PIXORA_REQUIRE_ALL", "PIXORA_TOKEN", "PIXORA_TOKEN_FILE"}
 
 
 def text(name: str, default: str = "") -> str:

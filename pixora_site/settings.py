@@ -286,6 +286,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
+    # What is sent is not what is answered: ids and addresses are only answered, files and passwords only sent.
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -294,6 +296,7 @@ SPECTACULAR_SETTINGS = {
         "galleries.api.description.describe",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ArchiveSizeEnum": "galleries.models.archive.Archive.Size",
         "PhotoStateEnum": "galleries.models.photo.Photo.State",
         "SelfieStateEnum": "galleries.models.selfie.Selfie.State",
     },

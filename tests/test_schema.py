@@ -57,15 +57,17 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "GET /api/v1/account/ is gone": lambda new: new["paths"].pop("/api/v1/account/"),
     "PATCH /api/v1/albums/{album_id}/ is gone": lambda new: new["paths"]["/api/v1/albums/{album_id}/"].pop("patch"),
     "sha256 is gone": lambda new: new["components"]["schemas"]["Photo"]["properties"].pop("sha256"),
-    "welcome is required now": lambda new: new["components"]["schemas"]["Album"]["required"].append("welcome"),
-    "maxLength 10": lambda new: new["components"]["schemas"]["Album"]["properties"]["title"].update(maxLength=10),
+    "welcome is required now": lambda new: new["components"]["schemas"]["AlbumRequest"]["required"].append("welcome"),
+    "maxLength 10": lambda new: new["components"]["schemas"]["AlbumRequest"]["properties"]["title"].update(
+        maxLength=10
+    ),
     "size is string": lambda new: new["components"]["schemas"]["Photo"]["properties"]["size"].update(type="string"),
     "title may be null now": lambda new: new["components"]["schemas"]["Album"]["properties"]["title"].update(
         nullable=True
     ),
-    "event_date may not be null": lambda new: new["components"]["schemas"]["Album"]["properties"]["event_date"].update(
-        nullable=False
-    ),
+    "event_date may not be null": lambda new: new["components"]["schemas"]["AlbumRequest"]["properties"][
+        "event_date"
+    ].update(nullable=False),
     "takes fewer words": lambda new: new["components"]["schemas"]["RoleEnum"]["enum"].pop(),
     "query state is required now": lambda new: _parameter(new, "state").update(required=True),
     "parameter query limit is gone": lambda new: _parameter(new, "limit").update(name="size"),

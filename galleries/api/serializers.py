@@ -5,6 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from galleries import access, media
@@ -99,6 +100,7 @@ def camera_time(photo: Photo) -> str | None:
 
 
 class PhotoCheckSerializer(serializers.Serializer[Any]):
+    @extend_schema_serializer(component_name="CheckedFile")
     class File(serializers.Serializer[Any]):
         name = serializers.CharField(max_length=1000)
         size = serializers.IntegerField(min_value=0)
@@ -357,6 +359,7 @@ class FeedbackAnswerSerializer(FeedbackSerializer):
     tier = serializers.ChoiceField(Match.Tier.choices)
 
 
+@extend_schema_serializer(component_name="NewArchive")
 class ArchiveRequestSerializer(serializers.Serializer[Any]):
     photos = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100_000)
     size = serializers.ChoiceField(Archive.Size.choices, default=Archive.Size.ORIGINAL)
