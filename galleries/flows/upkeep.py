@@ -17,6 +17,7 @@ from galleries.models import (
     Archive,
     Arrival,
     AskedAddress,
+    Delivery,
     EmbeddingBlock,
     Erasure,
     Guesses,
@@ -29,7 +30,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import album, notice, photo, posted, reindex, selfie
+from . import album, delivery, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
 # In one sweep, which has other duties too, and 50 s for all.
 DELETING_SECONDS = 10
+# How long their owner can look up what webhooks were told.
+DELIVERY_DAYS = 30
 # An ended search is kept this long, to say so to its guest.
 ENDED_DAYS = 30
 
@@ -54,6 +57,7 @@ def sweep() -> None:
         ring_for_due,
         announce_left,
         advance_albums,
+        tell_of_ready_albums,
         erase_left,
         erase_scratch,
         end_selfies,
@@ -84,6 +88,8 @@ def ring_for_due() -> None:
         ring(selfie.work)
     if Selfie.objects.mail_due().exists():
         ring(notice.work)
+    if Delivery.objects.due().exists():
+        ring(delivery.work)
 
 
 def announce_left() -> None:
@@ -96,6 +102,11 @@ def announce_left() -> None:
 def advance_albums() -> None:
     for moving in Album.objects.moving():
         reindex.advance(moving)
+
+
+def tell_of_ready_albums() -> None:
+    for album_id in Album.objects.in_work().values_list("pk", flat=True):
+        album.tell_if_ready(album_id)
 
 
 def erase_left() -> None:
@@ -138,4 +149,5 @@ def drop_old() -> None:
         budget.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
+    Delivery.objects.over(DELIVERY_DAYS).delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

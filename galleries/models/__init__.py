@@ -11,6 +11,7 @@ from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
 from .sharing import Guest, GuestKey, Link, Visit
+from .webhook import Delivery, Webhook
 
 __all__ = [
     "Album",
@@ -21,6 +22,7 @@ __all__ = [
     "Arrival",
     "AskedAddress",
     "Collaborator",
+    "Delivery",
     "EmbeddingBlock",
     "Erasure",
     "Face",
@@ -40,4 +42,5 @@ __all__ = [
     "Usage",
     "User",
     "Visit",
+    "Webhook",
 ]
