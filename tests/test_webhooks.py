@@ -438,7 +438,7 @@ def test_addresses_that_never_answer_hold_up_neither_the_others_nor_the_queue(
     monkeypatch.setattr(delivery_flow, "ATTEMPT_SECONDS", 0.5)
     ended = threading.Event()
     with receiver() as silent:
-        silent.before = lambda _: ended.wait(20)
+        silent.before = lambda _: ended.wait(20) and None
         dead = [listening(owner, silent) for _ in range(5)]
         alive = listening(owner, server)
         for webhook in [*dead, *dead, alive, alive]:

@@ -47,7 +47,10 @@ def happened(
 
 def try_out(tried: Webhook) -> Delivery:
     """Something to deliver that did not happen."""
-    return _write([tried.pk], TEST, {})[0]
+    (written,) = _write([tried.pk], TEST, {})
+    # With what the database has filled in.
+    written.refresh_from_db()
+    return written
 
 
 def _named(what: str, pk: uuid.UUID) -> dict[str, str]:

@@ -36,11 +36,17 @@ def make(
 
 
 @transaction.atomic
-def change(webhook: Webhook, *, url: str, events: Iterable[str], albums: Iterable[Album], name: str) -> None:
-    require_address(url)
-    webhook.name, webhook.url, webhook.events = name, url, " ".join(events)
-    webhook.save(update_fields=["name", "url", "events"])
-    _bind(webhook, albums)
+def change(webhook: Webhook, *, events: Iterable[str] = (), albums: Iterable[Album] | None = None, **said: str) -> None:
+    """What is said of its `name` and `url`, of its events and albums; all else stays."""
+    if "url" in said:
+        require_address(said["url"])
+    if chosen := list(events):
+        said["events"] = " ".join(chosen)
+    for field, value in said.items():
+        setattr(webhook, field, value)
+    webhook.save(update_fields=list(said))
+    if albums is not None:
+        _bind(webhook, albums)
 
 
 def _bind(webhook: Webhook, albums: Iterable[Album]) -> None:

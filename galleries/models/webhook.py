@@ -10,6 +10,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from galleries.words import in_words
+
 from . import vault
 from .album import Album
 from .erasure import Erasure
@@ -145,6 +147,11 @@ class Delivery(Outgoing):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.webhook_id}"
+
+    @property
+    def reason(self) -> str:
+        """Why the last attempt failed, in the reader's language; `last_error` is English."""
+        return in_words(self.last_error)
 
     @property
     def state(self) -> str:
