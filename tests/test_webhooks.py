@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -432,13 +432,20 @@ def test_one_address_is_told_one_thing_at_a_time(owner: User, server: Receiver) 
     assert Delivery.objects.claim() is not None
 
 
+def waits_for(event: threading.Event) -> Callable[[Any], None]:
+    def wait(_: Any) -> None:
+        event.wait(20)
+
+    return wait
+
+
 def test_addresses_that_never_answer_hold_up_neither_the_others_nor_the_queue(
     owner: User, server: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery_flow, "ATTEMPT_SECONDS", 0.5)
     ended = threading.Event()
     with receiver() as silent:
-        silent.before = lambda _: ended.wait(20) and None
+        silent.before = waits_for(ended)
         dead = [listening(owner, silent) for _ in range(5)]
         alive = listening(owner, server)
         for webhook in [*dead, *dead, alive, alive]:
