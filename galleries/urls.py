@@ -18,6 +18,7 @@ from galleries.views import (
     selfie,
     sharing,
     upload,
+    webhook,
 )
 
 urlpatterns = [
@@ -32,6 +33,13 @@ urlpatterns = [
     path("tokens/new/", api_token.token_new, name="token-new"),
     path("tokens/<uuid:token_id>/", api_token.token, name="token"),
     path("tokens/<uuid:token_id>/revoke/", api_token.token_revoke, name="token-revoke"),
+    path("webhooks/", webhook.webhooks, name="webhooks"),
+    path("webhooks/new/", webhook.webhook_new, name="webhook-new"),
+    path("webhooks/<uuid:webhook_id>/", webhook.webhook, name="webhook"),
+    path("webhooks/<uuid:webhook_id>/change/", webhook.webhook_change, name="webhook-change"),
+    path("webhooks/<uuid:webhook_id>/secret/", webhook.webhook_secret, name="webhook-secret"),
+    path("webhooks/<uuid:webhook_id>/delete/", webhook.webhook_delete, name="webhook-delete"),
+    path("deliveries/<uuid:delivery_id>/", webhook.delivery, name="delivery"),
     path("albums/", desk.albums, name="albums"),
     path("albums/new/", desk.album_new, name="album-new"),
     path("albums/deleted/", deleted.albums_deleted, name="albums-deleted"),

@@ -31,6 +31,7 @@ SECRET_KEY = env.secret_key("PIXORA_SECRET_KEY", PIXORA_DATA_DIR / "secret_key")
 SECRET_KEY_FALLBACKS = env.secret("PIXORA_SECRET_KEY_FALLBACKS").split()
 PIXORA_SECRET_KEY_GIVEN = bool(env.secret("PIXORA_SECRET_KEY"))
 PIXORA_HOST = env.text("HOST", "127.0.0.1")
+PIXORA_PORT = env.whole_number("PORT", 8000, least=1)
 ALLOWED_HOSTS = env.words("PIXORA_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 if PIXORA_PUBLIC_URL:
     ALLOWED_HOSTS.append(urlsplit(PIXORA_PUBLIC_URL).hostname or "")
@@ -206,6 +207,8 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.selfie.work": {"queue": "selfie"},
     "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
     "galleries.flows.notice.work": {"queue": "upkeep"},
+    # Upkeep's worker too, which asks its queues in turn: a sweep waits behind one of these at most.
+    "galleries.flows.delivery.work": {"queue": "outgoing"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
@@ -327,6 +330,9 @@ PIXORA_GUESTS_AN_HOUR = env.whole_number("PIXORA_GUESTS_AN_HOUR", 300, least=1)
 PIXORA_SEARCHES_A_DAY = env.whole_number("PIXORA_SEARCHES_A_DAY", 10, least=1)
 PIXORA_SELFIES_WAITING = env.whole_number("PIXORA_SELFIES_WAITING", 300, least=1)
 PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
+
+# What webhooks may be sent to beside public addresses by https.
+PIXORA_WEBHOOK_NETWORKS = env.networks("PIXORA_WEBHOOK_NETWORKS")
 
 # Language, time, static files
 

@@ -50,6 +50,8 @@ _OWN_PAGE = "200, 302 nobody guests"
 # Who holds a link's token is let in by it, whoever they are; a token of the API, if it reads, and in its own albums.
 _BY_TOKEN = "{}, 403 upload manage, 404 bound"
 _GUESTS_OWN = "404, {} guest"
+# An owner's webhooks are seen by nobody else, whatever they do in the albums.
+_OWN_WEBHOOK = "404, 401 nobody guests, 403 read upload, {} owner manage"
 _BYTES = "404, 200 in keeping roles read, 403 upload manage"
 
 TABLE: dict[str, str] = {
@@ -129,6 +131,15 @@ TABLE: dict[str, str] = {
     "POST api:return": _BY_TOKEN.format(200),
     # Whoever is a guest forgets what they hold.
     "DELETE api:guest": "404, 204 guests",
+    "GET api:webhooks": "200, 401 nobody guests, 403 read upload",
+    "POST api:webhooks": "201, 401 nobody guests, 403 read upload bound",
+    "GET api:webhook": _OWN_WEBHOOK.format(200),
+    "PATCH api:webhook": _OWN_WEBHOOK.format(200),
+    "DELETE api:webhook": _OWN_WEBHOOK.format(204),
+    "POST api:webhook-secret": _OWN_WEBHOOK.format(200),
+    "POST api:webhook-test": _OWN_WEBHOOK.format(202),
+    "GET api:webhook-deliveries": _OWN_WEBHOOK.format(200),
+    "POST api:delivery-retry": _OWN_WEBHOOK.format(202),
     "GET api:schema": ALL,
     "GET api:docs": ALL,
     # Anything else below the API is the 404 of everything foreign.
@@ -162,6 +173,20 @@ TABLE: dict[str, str] = {
     "POST token": "404, 302 nobody guests owner",
     "GET token-revoke": "404, 302 nobody guests, 200 owner",
     "POST token-revoke": "404, 302 nobody guests owner",
+    "GET webhooks": _OWN_PAGE,
+    "POST webhooks": NOT_OFFERED,
+    "GET webhook-new": "302",
+    "POST webhook-new": "302",
+    "GET webhook": "404, 302 nobody guests, 200 owner",
+    "POST webhook": "404, 302 nobody guests owner",
+    "GET webhook-change": "404, 302 nobody guests owner",
+    "POST webhook-change": "404, 302 nobody guests owner",
+    "GET webhook-secret": "404, 302 nobody guests owner",
+    "POST webhook-secret": "404, 302 nobody guests owner",
+    "GET webhook-delete": "404, 302 nobody guests, 200 owner",
+    "POST webhook-delete": "404, 302 nobody guests owner",
+    "GET delivery": "404, 302 nobody guests, 200 owner",
+    "POST delivery": "404, 302 nobody guests owner",
     "GET albums": _OWN_PAGE,
     "POST albums": NOT_OFFERED,
     "GET album-new": _OWN_PAGE,

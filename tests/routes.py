@@ -36,6 +36,9 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "photo"): {"hidden": "yes"},
     ("POST", "album-searches"): {"alert": "alert_id"},
     ("POST", "token-revoke"): {"confirmed": "yes"},
+    ("POST", "webhook"): {"do": "test"},
+    ("POST", "webhook-secret"): {"confirmed": "yes"},
+    ("POST", "webhook-delete"): {"confirmed": "yes"},
     ("POST", "link"): {"enabled": "no"},
     ("POST", "link-delete"): {"confirmed": "yes"},
     ("POST", "selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
@@ -58,6 +61,8 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:account-close"): {"password": "not the password"},
     ("PUT", "api:selfie-mail"): {"email": "gina@example.org"},
     ("POST", "api:return"): {"token": "return_token"},
+    ("POST", "api:webhooks"): {"url": "https://example.org/hook", "events": ["photo.ready"]},
+    ("PATCH", "api:webhook"): {"name": "A"},
 }
 # What stands in addresses, beside what the world has.
 USUAL = {"rest": "no/such/route/", "uidb36": "1", "key": "no-key"}

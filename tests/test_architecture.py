@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.archives": {"galleries.zip_format"},
     "galleries.colours": set(),
     "galleries.broker": set(),
+    "galleries.outside": set(),
     "galleries.stripping": {"galleries.formats"},
     "galleries.metrics": {"galleries.broker"},
     "galleries.logs": set(),
@@ -39,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
         "galleries.storage", "galleries.stripping", "galleries.errors", "galleries.metrics", "galleries.database",
-        "galleries.broker", "galleries.words",
+        "galleries.broker", "galleries.outside", "galleries.words",
         "recognition",
     },
     "galleries.tasks": {"galleries.flows"},

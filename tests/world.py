@@ -23,6 +23,8 @@ from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
 from galleries.flows import brand as brand_flow
+from galleries.flows import event as event_flow
+from galleries.flows import webhook as webhook_flow
 from galleries.models import (
     Album,
     Alert,
@@ -139,8 +141,12 @@ def tenant(name: str, word: str) -> Tenant:
     colleague = User.objects.create_user(f"colleague.{word}@example.org", "x")
     collaborator = Collaborator.objects.create(album=album, user=colleague, role="editor")
     alert = Alert.objects.create(album=album, link=link, sign="many_guests", network_label=word)
+    address = f"https://{word}.example.org/hook"
+    webhook, _ = webhook_flow.make(owner, url=address, events=["photo.ready"], albums=[album], name=f"Hook {word}")
     ids = {
         "album_id": album.pk,
+        "webhook_id": webhook.pk,
+        "delivery_id": event_flow.try_out(webhook).pk,
         "photo_id": photo.pk,
         "alert_id": alert.pk,
         "token_id": ApiToken.objects.create(user=owner)[0].public_id,

@@ -14,7 +14,21 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from galleries.errors import Refusal
-from galleries.models import Album, Alert, ApiToken, Archive, Collaborator, Link, Photo, ReturnLink, Selfie, User, Visit
+from galleries.models import (
+    Album,
+    Alert,
+    ApiToken,
+    Archive,
+    Collaborator,
+    Delivery,
+    Link,
+    Photo,
+    ReturnLink,
+    Selfie,
+    User,
+    Visit,
+    Webhook,
+)
 
 from .rule import (
     OWNER,
@@ -174,6 +188,24 @@ def selfies_of(viewer: Viewer) -> QuerySet[Selfie]:
 
 def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
     return _one(viewer, visible_to(viewer, Archive).select_related("album"), pk, Action.VIEW)
+
+
+def webhooks_of(viewer: Viewer) -> QuerySet[Webhook]:
+    require_scope(viewer, SCOPE_FOR[Action.OWN])
+    return visible_to(viewer, Webhook)
+
+
+def webhook_for(viewer: Viewer, pk: uuid.UUID) -> Webhook:
+    return _one(viewer, visible_to(viewer, Webhook), pk, Action.OWN)
+
+
+def delivery_for(viewer: Viewer, pk: uuid.UUID) -> Delivery:
+    return _one(viewer, visible_to(viewer, Delivery).select_related("webhook"), pk, Action.OWN)
+
+
+def webhook_maker(viewer: Viewer) -> User:
+    """Whose a new webhook will be."""
+    return album_maker(viewer)
 
 
 def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:

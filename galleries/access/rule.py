@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from galleries.models import Album, Alert, Archive, Collaborator, Link, Match, Photo, Selfie, Visit
+from galleries.models import Album, Alert, Archive, Collaborator, Delivery, Link, Match, Photo, Selfie, Visit, Webhook
 from galleries.models.sharing import open_link
 
 from .viewer import Viewer
@@ -61,7 +61,7 @@ def can(viewer: Viewer, action: Action, thing: Model) -> bool:
 
 
 def _is_granted(viewer: Viewer, action: Action, thing: Model) -> bool:
-    if isinstance(thing, Selfie | Archive):
+    if isinstance(thing, Selfie | Archive | Webhook | Delivery):
         # Who sees them is whose they are.
         return True
     if isinstance(thing, Photo) and action is Action.VIEW:
@@ -97,6 +97,9 @@ def within(viewer: Viewer, found: QuerySet[_M]) -> QuerySet[_M]:
     """Those in the albums that a token is bound to."""
     if viewer.albums is None:
         return found
+    if found.model in (Webhook, Delivery):
+        # They tell of albums beside the token's.
+        return found.none()
     return found.filter(**{"pk__in" if found.model is Album else "album__in": viewer.albums})
 
 
@@ -167,6 +170,9 @@ _RULES: dict[type[Model], Callable[[Viewer], QuerySet[Any]]] = {
     Photo: _photos,
     Selfie: _selfies,
     Archive: _archives,
+    # Their owner's and nobody else's: those who work on an album have webhooks of their own albums.
+    Webhook: lambda viewer: Webhook.objects.filter(owner=viewer.user) if viewer.user else Webhook.objects.none(),
+    Delivery: lambda viewer: Delivery.objects.filter(webhook__in=visible_to(viewer, Webhook)),
 }
 
 

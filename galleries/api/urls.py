@@ -14,6 +14,7 @@ from . import (
     photos,
     selfies,
     stats,
+    webhooks,
 )
 from .authentication import Nothing
 
@@ -73,6 +74,12 @@ urlpatterns = [
     path("selfies/<uuid:selfie_id>/", selfies.SelfieDetail.as_view(), name="selfie"),
     path("selfies/<uuid:selfie_id>/feedback/", selfies.SelfieFeedback.as_view(), name="selfie-feedback"),
     path("selfies/<uuid:selfie_id>/archives/", selfies.SelfieArchives.as_view(), name="selfie-archives"),
+    path("webhooks/", webhooks.WebhookList.as_view(), name="webhooks"),
+    path("webhooks/<uuid:webhook_id>/", webhooks.WebhookDetail.as_view(), name="webhook"),
+    path("webhooks/<uuid:webhook_id>/secret/", webhooks.WebhookSecret.as_view(), name="webhook-secret"),
+    path("webhooks/<uuid:webhook_id>/test/", webhooks.WebhookTest.as_view(), name="webhook-test"),
+    path("webhooks/<uuid:webhook_id>/deliveries/", webhooks.WebhookDeliveries.as_view(), name="webhook-deliveries"),
+    path("deliveries/<uuid:delivery_id>/retry/", webhooks.DeliveryRetry.as_view(), name="delivery-retry"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",

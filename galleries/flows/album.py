@@ -3,8 +3,10 @@
 import math
 import time
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 import recognition
@@ -12,12 +14,16 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User
+from galleries.models.lease import from_now
+from galleries.models.webhook import Event
 
-from . import photo, quota, selfie
+from . import event, photo, quota, selfie
 from .doorbell import ring
 
 # A transaction of this size, and the files of it, take a fraction of a second.
 _STEP_PHOTOS = 500
+# No photo has come for so long: whoever sent them has paused, and it is told that all are ready.
+READY_AFTER_SECONDS = 30
 # Seconds for which a page may delete; upkeep does the rest of a large album.
 A_WHILE = 5
 
@@ -93,6 +99,22 @@ def forget_faces(album: Album) -> None:
 
 
 @transaction.atomic
+def tell_if_ready(album_id: UUID) -> None:
+    """Once for all photos that came one after the other: when each of them is ready, rejected or set aside, none has
+    come for READY_AFTER_SECONDS, and workers had any of them in hand.
+    """
+    # Locked, as whoever takes in a photo locks it: that one is there to be seen, or comes later.
+    locked = Album.objects.locked().filter(pk=album_id, in_work=True).first()
+    arriving = Q(state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
+    fresh = Q(received_at__gt=from_now(-READY_AFTER_SECONDS))
+    if locked is None or locked.photos.filter(arriving | fresh).exists():
+        return
+    Album.objects.filter(pk=album_id).update(in_work=False)
+    if locked.deleted_at is None:
+        event.happened(Event.ALBUM_READY, album_id)
+
+
+@transaction.atomic
 def delete(album: Album) -> None:
     """Take the album out of everybody's sight. Faces, searches and zips go at once; the photos can be had back."""
     locked = Album.objects.locked().get(pk=album.pk)
@@ -156,10 +178,11 @@ def _delete_some(album: Album) -> bool:
     # Locked first: what a worker is just committing is then there to be deleted with them.
     photos = list(Photo.objects.select_for_update().filter(pk__in=list(next_ones)).order_by("pk"))
     if not photos:
-        Erasure.order([locked.logo_key])
+        Erasure.order([locked.logo_key], subject=album.pk)
+        event.happened(Event.ERASE_DONE, locked.pk, erased="album", erasing=album.pk)
         locked.delete()
         return False
     quota.give_back(photos)
-    Erasure.order_of_photos(photos)
+    Erasure.order_of_photos(photos, subject=album.pk)
     Photo.objects.filter(pk__in=[each.pk for each in photos]).delete()
     return True

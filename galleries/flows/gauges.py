@@ -1,4 +1,4 @@
-"""What the database can tell about the whole site, in five queries; the large sums at most once a minute."""
+"""What the database can tell about the whole site, in six queries; the large sums at most once a minute."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from galleries.metrics import Gauge
-from galleries.models import Album, Archive, Photo, Selfie
+from galleries.models import Album, Archive, Delivery, Photo, Selfie
 
 # With 100,000 photos, 2,000 of them waiting, these take 40 ms on PostgreSQL and the others 10.
 TOTALS_SECONDS = 60
@@ -15,6 +15,7 @@ TOTALS_SECONDS = 60
 
 def gauges() -> Iterator[Gauge]:
     yield from _waiting()
+    yield from _deliveries()
     yield from cache.get_or_set("gauges", _totals, TOTALS_SECONDS) or ()
 
 
@@ -34,6 +35,14 @@ def _waiting() -> Iterator[Gauge]:
     depth["mail"] = float(Selfie.objects.mail_due().count())
     yield "due", "Rows that wait for a worker; those that rest after a failure are not among them.", "queue", depth
     yield "oldest_due_seconds", "Age of the longest waiting photo or selfie, re-indexing left out.", "queue", ages
+
+
+def _deliveries() -> Iterator[Gauge]:
+    """What webhooks are still to be told, what rests after a failure included."""
+    found = Delivery.objects.waiting().aggregate(rows=Count("pk"), oldest=Min("created_at"))
+    age = max(0.0, (timezone.now() - found["oldest"]).total_seconds()) if found["oldest"] else 0.0
+    yield "deliveries_waiting", "Deliveries that webhooks are still to be told.", "", {"": float(found["rows"])}
+    yield "oldest_delivery_seconds", "Age of the longest waiting delivery.", "", {"": age}
 
 
 def _totals() -> list[Gauge]:

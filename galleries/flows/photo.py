@@ -26,9 +26,10 @@ from galleries.database import count_failure
 from galleries.errors import Refusal, is_full
 from galleries.models import Album, Arrival, Erasure, Photo
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
+from galleries.models.webhook import Event
 from galleries.stripping import Stripped
 
-from . import faces, lost, posted, quota, readiness, replacement, stripped
+from . import event, faces, lost, posted, quota, readiness, replacement, stripped
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -157,7 +158,9 @@ def _refuse(album: Album, refused: images.ImageRejected | quota.Exceeded, **fact
     same = {"sha256": facts["sha256"]} if "sha256" in facts else {"sha256": "", **facts}
     known = album.photos.filter(**same).first()
     if known is None:
-        return Reception(Outcome.REJECTED, album.photos.create(**facts, **reason), facts["name"])
+        photo = album.photos.create(**facts, **reason)
+        event.happened(Event.PHOTO_REJECTED, album.pk, photo=photo, code=refused.code)
+        return Reception(Outcome.REJECTED, photo, facts["name"])
     again = _duplicate(known, facts["name"])
     if known.original_key:
         return again  # taken in meanwhile, in the last place that there was
@@ -310,6 +313,8 @@ def _keep(photo: Photo, examined: Examined) -> None:
         if held:
             # Faces that came to be wanted while it was looked at are still to be found.
             _make_ready(photo, examined, still_wanted="" if examined.engine else held.wanted_engine)
+            if held.state != Photo.State.READY:
+                event.happened(Event.PHOTO_READY, photo.album_id, photo=photo)
     if held is None and not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
@@ -348,6 +353,7 @@ def _set_aside(photo: Photo, state: Photo.State, code: str, detail: str, **chang
     """What an earlier engine saw in it goes too: only photos that are ready have vectors."""
     if _settle(photo, state=state, code=code, detail=detail, **changes):
         faces.forget(photo)
+        event.happened(Event.PHOTO_REJECTED, photo.album_id, photo=photo, code=code)
 
 
 def _strike(photo: Photo, fault: images.DecoderFault) -> None:

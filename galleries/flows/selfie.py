@@ -33,7 +33,7 @@ from galleries.models.photo import is_shown
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
 
-from . import admission, notice, person, search_index, visit, watch
+from . import admission, event, notice, person, search_index, visit, watch
 from .doorbell import ring
 from .person import Unsearchable
 from .places import faces_by_photo, same_face
@@ -177,7 +177,8 @@ def withdraw(selfie: Selfie) -> bool:
     """
     # Locked first: what a worker is just committing is then there to be erased with it.
     Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
-    Erasure.order([selfie.scratch_key])
+    Erasure.order([selfie.scratch_key], subject=selfie.pk)
+    event.happened(event.Event.ERASE_DONE, selfie.album_id, erased="search", erasing=selfie.pk)
     selfie.delete()
     person.forget_unsearched([selfie.guest_id])
     return Person.objects.of(selfie.guest_id, selfie.album_id).exists()

@@ -17,6 +17,7 @@ from galleries.models import (
     Archive,
     Arrival,
     AskedAddress,
+    Delivery,
     EmbeddingBlock,
     Erasure,
     Guesses,
@@ -31,7 +32,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import account, album, notice, photo, posted, reindex, selfie
+from . import account, album, delivery, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
 # In one sweep, which has other duties too, and 50 s for all.
 DELETING_SECONDS = 10
+# How long their owner can look up what webhooks were told.
+DELIVERY_DAYS = 30
 # An ended search is kept this long, to say so to its guest.
 ENDED_DAYS = 30
 
@@ -56,6 +59,7 @@ def sweep() -> None:
         ring_for_due,
         announce_left,
         advance_albums,
+        tell_of_ready_albums,
         erase_left,
         erase_scratch,
         end_selfies,
@@ -87,6 +91,8 @@ def ring_for_due() -> None:
         ring(selfie.work)
     if Selfie.objects.mail_due().exists():
         ring(notice.work)
+    if Delivery.objects.due().exists():
+        ring(delivery.work)
 
 
 def announce_left() -> None:
@@ -99,6 +105,11 @@ def announce_left() -> None:
 def advance_albums() -> None:
     for moving in Album.objects.moving():
         reindex.advance(moving)
+
+
+def tell_of_ready_albums() -> None:
+    for album_id in Album.objects.in_work().values_list("pk", flat=True):
+        album.tell_if_ready(album_id)
 
 
 def erase_left() -> None:
@@ -147,4 +158,5 @@ def drop_old() -> None:
     IdempotencyKey.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
+    Delivery.objects.over(DELIVERY_DAYS).delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

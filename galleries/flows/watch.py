@@ -16,6 +16,9 @@ from galleries.models import Album, Alert, Guest, Link, Person, SearchRecord, Se
 from galleries.models.audit import label
 from galleries.models.budget import DAY_SECONDS, HOUR_SECONDS
 from galleries.models.lease import from_now
+from galleries.models.webhook import Event
+
+from . import event
 
 # Faces that one guest tries in a day beside their own. A phone that is handed around a table makes one or two.
 OTHER_FACES = 4
@@ -81,6 +84,8 @@ def note_beginning(selfie: Selfie) -> None:
 def note_end(selfie: Selfie, outcome: str, photos: int = 0) -> None:
     """Done, or failed with a code; a search that is brought up to date later says how many photos it shows now."""
     SearchRecord.objects.filter(selfie=selfie).update(outcome=outcome, photos=photos)
+    if photos and selfie.state in Selfie.WAITING:
+        event.happened(Event.SELFIE_MATCHED, selfie.album_id)
     record = SearchRecord.objects.filter(selfie=selfie, link__isnull=False).first()
     if record:
         _look_out(record)

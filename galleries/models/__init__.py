@@ -12,6 +12,7 @@ from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
 from .sharing import Guest, GuestKey, Link, Visit
+from .webhook import Delivery, Webhook
 
 __all__ = [
     "Album",
@@ -22,6 +23,7 @@ __all__ = [
     "Arrival",
     "AskedAddress",
     "Collaborator",
+    "Delivery",
     "EmbeddingBlock",
     "Erasure",
     "Face",
@@ -42,4 +44,5 @@ __all__ = [
     "Usage",
     "User",
     "Visit",
+    "Webhook",
 ]

@@ -72,7 +72,8 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
         state = Case(ready, default=Value(Photo.State.PROCESSING))
         photo = self.filter(_WANTS_WORK).claim_first(candidates, LEASE_SECONDS, state=state)
         if photo:
-            Album.objects.filter(pk=photo.album_id).update(served_at=Now())
+            begun = {"in_work": True} if photo.state == Photo.State.PROCESSING else {}
+            Album.objects.filter(pk=photo.album_id).update(served_at=Now(), **begun)
         return photo
 
     def tally(self) -> dict[str, int]:
