@@ -25,10 +25,11 @@ from galleries import images, metrics, storage
 from galleries.database import count_failure
 from galleries.errors import Refusal, is_full
 from galleries.models import Album, Arrival, Erasure, Photo
+from galleries.models.deed import Verb
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 from galleries.stripping import Stripped
 
-from . import faces, lost, posted, quota, readiness, replacement, stripped
+from . import deed, faces, lost, posted, quota, readiness, replacement, stripped
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -187,6 +188,7 @@ def retry(photos: PhotoQuerySet) -> int:
         # "" where face search is off.
         engine = Subquery(Album.objects.filter(pk=OuterRef("album")).values("engine"))
         quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=lost.WORDS)
+        deed.record_photos(Verb.PHOTOS_RETRIED, quarantined.order_by().values_list("pk", "album"))
         count = quarantined.update_in_order(**fresh, lease_until=None, fence=None, wanted_engine=engine)
         ring(work)
     return count
@@ -202,18 +204,27 @@ def delete(photos: Iterable[Photo]) -> None:
     doomed = list(Photo.objects.select_for_update().filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
     quota.give_back(doomed)
     Erasure.order_of_photos(doomed)
+    deed.record_photos(Verb.PHOTOS_DELETED, ((photo.pk, photo.album_id) for photo in doomed))
     Photo.objects.filter(pk__in=[photo.pk for photo in doomed]).delete()
 
 
+@transaction.atomic
 def hide(photo: Photo, *, hidden: bool) -> None:
     """Take a photo out of all guests' sight, or show it again."""
     photo.hidden = hidden
     photo.save(update_fields=["hidden"])
+    _record_hiding([(photo.pk, photo.album_id)], hidden=hidden)
 
 
+@transaction.atomic
 def hide_all(photos: PhotoQuerySet, *, hidden: bool) -> int:
     """The same for many; returns how many there are."""
+    _record_hiding(photos.order_by().values_list("pk", "album"), hidden=hidden)
     return photos.update_in_order(hidden=hidden)
+
+
+def _record_hiding(photos: Iterable[tuple[UUID, UUID]], *, hidden: bool) -> None:
+    deed.record_photos(Verb.PHOTOS_HIDDEN if hidden else Verb.PHOTOS_SHOWN, photos)
 
 
 # Worker half: examine

@@ -17,6 +17,7 @@ from galleries.models import (
     Archive,
     Arrival,
     AskedAddress,
+    Deed,
     EmbeddingBlock,
     Erasure,
     Guesses,
@@ -138,4 +139,5 @@ def drop_old() -> None:
         budget.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
+    Deed.objects.too_old().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

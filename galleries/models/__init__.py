@@ -4,6 +4,7 @@ from .archive import Archive, ArchiveSection
 from .audit import Alert, SearchRecord
 from .budget import AskedAddress, GuestSearches, NewGuests
 from .collaborator import Collaborator
+from .deed import Deed
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
 from .person import Person
@@ -21,6 +22,7 @@ __all__ = [
     "Arrival",
     "AskedAddress",
     "Collaborator",
+    "Deed",
     "EmbeddingBlock",
     "Erasure",
     "Face",

@@ -16,10 +16,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.flows import guessing
+from galleries.flows import deed, guessing
 from galleries.forms import FirstAdminForm
 from galleries.models import vault
 from galleries.models.account import first_admin_wanted, make_first_admin
+from galleries.models.deed import Verb
 
 from .page import Request, page, refused
 
@@ -44,6 +45,11 @@ class Adapter(DefaultAccountAdapter):
                 return user
         except Refusal as refusal:
             raise ImmediateHttpResponse(refused(request, refusal)) from refusal
+
+    def post_login(self, request: HttpRequest, user: Any, **facts: Any) -> Any:
+        if user.is_staff:
+            deed.record(Verb.STAFF_SIGNED_IN, user)
+        return super().post_login(request, user, **facts)
 
 
 class MfaAdapter(DefaultMFAAdapter):
@@ -80,5 +86,6 @@ def first_admin(request: Request, viewer: Viewer, token: str) -> HttpResponseBas
         if user is None:
             raise Http404
         login(request, user)
+        deed.record(Verb.STAFF_SIGNED_IN, user, is_first=True)
         return redirect("admin:index")
     return render(request, "account/first_admin.html", {"form": form})
