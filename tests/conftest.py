@@ -24,6 +24,7 @@ from galleries.flows import album as album_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Album, ApiToken, Link, Photo, Selfie, User
+from galleries.models import site as site_settings
 from pixora_site import env
 from tests import pictures, services
 from tests.running import Site, running_site
@@ -72,6 +73,12 @@ def the_log_can_be_emptied_between_tests() -> Iterator[None]:
     flush.Command.handle = unguarded  # type: ignore[method-assign, assignment]
     yield
     flush.Command.handle = emptied  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def settings_of_no_other_test() -> None:
+    """A process keeps the site's settings for some seconds."""
+    site_settings.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import math
 import time
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +12,7 @@ import recognition
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User, site
 from galleries.models.deed import Verb
 
 from . import deed, photo, quota, selfie
@@ -27,10 +28,18 @@ A_WHILE = 5
 def make(viewer: Viewer, *, face_search: bool = False, basis: str = "", attested: bool = False, **facts: Any) -> Album:
     """Raises Refusal legal_basis_required, and then no album is made."""
     owner = access.album_maker(viewer)
+    quota.require_room_for_album(owner)
+    facts.setdefault("kept_until", _last_day())
     album = Album.objects.create(owner=owner, **facts)
     deed.record(Verb.ALBUM_MADE, album)
     switch_face_search(album, face_search, by=owner, basis=basis, attested=attested)
     return album
+
+
+def _last_day() -> date | None:
+    """Of an album that is made today, as the site's settings say."""
+    days = site.current().album_days
+    return timezone.localdate() + timedelta(days=days) if days else None
 
 
 @transaction.atomic

@@ -29,7 +29,7 @@ from galleries.models.deed import Verb
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
 from galleries.stripping import Stripped
 
-from . import deed, faces, lost, posted, quota, readiness, replacement, stripped
+from . import deed, faces, held_back, lost, posted, quota, readiness, replacement, stripped, takedown
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -90,11 +90,12 @@ def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], repl
             return _duplicate(known, facts["name"])
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
         try:
+            takedown.require_allowed(received.sha256)
             header = images.inspect(received.path)
             # Known before it is stored; what several do at once is settled with its row.
             quota.require_room(album.owner_id, received.size)
             return _accept(album, header, received, known, replaces=replaces, **facts)
-        except (images.ImageRejected, quota.Exceeded) as refused:
+        except (images.ImageRejected, quota.Exceeded, takedown.Barred) as refused:
             return _refuse(album, refused, **facts)
 
 
@@ -109,7 +110,7 @@ def _accept(
     try:
         storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
-    except (IntegrityError, Refusal, quota.Exceeded) as error:
+    except (IntegrityError, Refusal, quota.Exceeded, takedown.Barred) as error:
         # These are known not to be committed. After any other error the row may be there: upkeep finds out.
         Arrival.give_up(photo.original_key)
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
@@ -126,8 +127,9 @@ def _accept(
 
 @transaction.atomic
 def _add(photo: Photo, refused_before: Photo | None) -> None:
-    """Raises IntegrityError when the same bytes were added in the meantime, and quota.Exceeded."""
+    """Raises IntegrityError when the same bytes were added in the meantime, quota.Exceeded, and takedown.Barred."""
     album = _still_there(photo.album)
+    takedown.require_allowed(photo.sha256)
     photo.wanted_engine = album.engine if album.face_search else ""
     if refused_before:
         refused_before.delete()
@@ -151,7 +153,7 @@ def _duplicate(known: Photo, name: str) -> Reception:
 
 
 @transaction.atomic
-def _refuse(album: Album, refused: images.ImageRejected | quota.Exceeded, **facts: Any) -> Reception:
+def _refuse(album: Album, refused: images.ImageRejected | quota.Exceeded | takedown.Barred, **facts: Any) -> Reception:
     """Keep the name and the reason of a file that is not kept; once, however often it comes."""
     album = _still_there(album)
     reason = {"state": Photo.State.REJECTED, "code": refused.code, "detail": refused.detail}
@@ -181,13 +183,17 @@ def adding_up(album: Album, tally: dict[str, int]) -> dict[str, int]:
     return {"received": received, "duplicate": album.duplicates} | counts | {"faces": tally["faces"]}
 
 
-def retry(photos: PhotoQuerySet) -> int:
-    """Take up those of the photos that are quarantined once more; returns how many."""
+def retry(photos: PhotoQuerySet, *, by_staff: bool = False) -> int:
+    """Take up those of the photos that are quarantined once more; returns how many.
+
+    What an administrator has set aside only one of them takes up.
+    """
     with transaction.atomic():
         fresh = {"state": Photo.State.UPLOADED, "attempts": 0, "strikes": 0, "code": "", "detail": ""}
         # "" where face search is off.
         engine = Subquery(Album.objects.filter(pk=OuterRef("album")).values("engine"))
-        quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=lost.WORDS)
+        kept_back = [*lost.WORDS] if by_staff else [*lost.WORDS, held_back.CODE]
+        quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=kept_back)
         deed.record_photos(Verb.PHOTOS_RETRIED, quarantined.order_by().values_list("pk", "album"))
         count = quarantined.update_in_order(**fresh, lease_until=None, fence=None, wanted_engine=engine)
         ring(work)

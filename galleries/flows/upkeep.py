@@ -23,7 +23,9 @@ from galleries.models import (
     Guesses,
     Guest,
     GuestSearches,
+    Invitation,
     NewGuests,
+    OwnerSearches,
     Photo,
     SearchRecord,
     Selfie,
@@ -32,6 +34,7 @@ from galleries.models.lease import from_now
 
 from . import album, notice, photo, posted, reindex, selfie
 from .doorbell import ring
+from .takedown import meet_late_ones
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ def sweep() -> None:
         erase_left,
         erase_scratch,
         end_selfies,
+        meet_late_ones,
         end_albums,
         drop_old,
     ):
@@ -123,6 +127,8 @@ def end_selfies() -> None:
 
 
 def end_albums() -> None:
+    for over in Album.objects.run_out():
+        album.delete(over)
     deadline = time.monotonic() + DELETING_SECONDS
     for left in Album.objects.overdue().order_by("deleted_at"):
         if time.monotonic() > deadline:
@@ -135,9 +141,10 @@ def drop_old() -> None:
     Selfie.objects.ended(ENDED_DAYS).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
-    for budget in (NewGuests, GuestSearches, AskedAddress, Guesses):
+    for budget in (NewGuests, GuestSearches, OwnerSearches, AskedAddress, Guesses):
         budget.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
     Deed.objects.too_old().delete()
+    Invitation.objects.too_old().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -2,16 +2,20 @@ from .account import ApiToken, Usage, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
 from .audit import Alert, SearchRecord
-from .budget import AskedAddress, GuestSearches, NewGuests
+from .budget import AskedAddress, GuestSearches, NewGuests, OwnerSearches
 from .collaborator import Collaborator
+from .day_count import DayCount
 from .deed import Deed
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
+from .invitation import Invitation
 from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
 from .sharing import Guest, GuestKey, Link, Visit
+from .site import SiteSettings
+from .takedown import Takedown
 
 __all__ = [
     "Album",
@@ -22,6 +26,7 @@ __all__ = [
     "Arrival",
     "AskedAddress",
     "Collaborator",
+    "DayCount",
     "Deed",
     "EmbeddingBlock",
     "Erasure",
@@ -30,15 +35,19 @@ __all__ = [
     "Guest",
     "GuestKey",
     "GuestSearches",
+    "Invitation",
     "LegalBasis",
     "Link",
     "Match",
     "NewGuests",
+    "OwnerSearches",
     "Person",
     "Photo",
     "ReturnLink",
     "SearchRecord",
     "Selfie",
+    "SiteSettings",
+    "Takedown",
     "Usage",
     "User",
     "Visit",

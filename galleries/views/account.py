@@ -8,8 +8,10 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth import login
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -17,6 +19,7 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.flows import deed, guessing
+from galleries.flows import invitation as invitation_flow
 from galleries.forms import FirstAdminForm
 from galleries.models import vault
 from galleries.models.account import first_admin_wanted, make_first_admin
@@ -25,6 +28,8 @@ from galleries.models.deed import Verb
 from .page import Request, page, refused
 
 _MFA_SECRETS = b"pixora second factors"
+# In a session: the secret of the invitation by which somebody came.
+_INVITATION = "invitation"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -45,6 +50,17 @@ class Adapter(DefaultAccountAdapter):
                 return user
         except Refusal as refusal:
             raise ImmediateHttpResponse(refused(request, refusal)) from refusal
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return invitation_flow.is_open(request.session.get(_INVITATION, ""))
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
+        try:
+            invitation_flow.use(request.session.pop(_INVITATION, ""), form.cleaned_data["email"])
+        except Refusal as refusal:
+            raise ImmediateHttpResponse(refused(request, refusal)) from refusal
+        return super().save_user(request, user, form, commit)
 
     def post_login(self, request: HttpRequest, user: Any, **facts: Any) -> Any:
         if user.is_staff:
@@ -71,6 +87,17 @@ class MfaAdapter(DefaultMFAAdapter):
 @page
 def home(request: Request, viewer: Viewer) -> HttpResponseBase:
     return redirect("albums") if viewer.user else render(request, "home.html")
+
+
+@require_safe
+@page
+def invited(request: Request, viewer: Viewer, invitation: str) -> HttpResponseBase:
+    """The link of an invitation: kept while its holder makes an account."""
+    if not invitation_flow.is_open(invitation):
+        words = _("This invitation has ended or been used. Ask for a new one.")
+        raise Refusal("invitation_ended", words, status=410)
+    request.session[_INVITATION] = invitation
+    return redirect("account_signup")
 
 
 @sensitive_post_parameters("password")
