@@ -11,9 +11,12 @@ from . import (
     entry,
     erasure,
     guest,
+    invitation,
     link,
     photo,
     selfie,
+    site,
+    takedown,
     user,
 )
 
@@ -26,8 +29,11 @@ __all__ = [
     "entry",
     "erasure",
     "guest",
+    "invitation",
     "link",
     "photo",
     "selfie",
+    "site",
+    "takedown",
     "user",
 ]

@@ -131,9 +131,10 @@ def restore(album: Album) -> None:
     locked = Album.objects.locked().get(pk=album.pk)
     if locked.deleted_at is None or locked.doomed:
         return
-    locked.deleted_at = None
+    # Or it would go again at once.
+    locked.deleted_at = locked.kept_until = None
     locked.engine = recognition.engine().name if locked.face_search else ""
-    locked.save(update_fields=["deleted_at", "engine"])
+    locked.save(update_fields=["deleted_at", "kept_until", "engine"])
     _want_faces(locked)
     ring(photo.work)
     deed.record(Verb.ALBUM_RESTORED, locked)
