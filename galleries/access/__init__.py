@@ -118,6 +118,11 @@ def require_metrics_reader(request: HttpRequest) -> None:
         raise Http404
 
 
+def sees_numbers_of_the_site(request: HttpRequest) -> bool:
+    """Staff who may; whether they are let in at all, the desk has asked before."""
+    return request.user.is_active and request.user.is_staff and request.user.has_perm("galleries.view_daycount")
+
+
 # The doors. What is to be done is said at the door; where it is not, the strictest is meant.
 
 

@@ -32,7 +32,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import album, notice, photo, posted, reindex, selfie
+from . import album, day, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 from .takedown import meet_late_ones
 
@@ -64,6 +64,7 @@ def sweep() -> None:
         meet_late_ones,
         end_albums,
         drop_old,
+        day.note,
     ):
         _carry_out(duty)
 

@@ -75,8 +75,8 @@ class SiteSettings(models.Model):
     )
     accent = models.CharField(_("accent colour"), max_length=7, blank=True, default="", validators=[A_COLOUR])
     contact = models.EmailField(_("contact"), blank=True, default="")
-    imprint_url = models.URLField(_("imprint"), blank=True, default="", validators=_WEB_ADDRESS)
-    privacy_url = models.URLField(_("privacy notice"), blank=True, default="", validators=_WEB_ADDRESS)
+    imprint_url = models.CharField(_("imprint"), max_length=300, blank=True, default="", validators=_WEB_ADDRESS)
+    privacy_url = models.CharField(_("privacy notice"), max_length=300, blank=True, default="", validators=_WEB_ADDRESS)
 
     class Meta:
         verbose_name = _("site settings")
