@@ -23,12 +23,14 @@ from galleries.views import (
 
 urlpatterns = [
     path("", account.home, name="home"),
+    path("accent.css", brand.site_accent, name="site-accent"),
     path("manifest.webmanifest", brand.manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics_page, name="metrics"),
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
     path("account/close/", account.account_close, name="account-close"),
+    path("invited/<str:invitation>/", account.invited, name="invited"),
     path("tokens/", api_token.tokens, name="tokens"),
     path("tokens/new/", api_token.token_new, name="token-new"),
     path("tokens/<uuid:token_id>/", api_token.token, name="token"),

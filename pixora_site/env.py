@@ -48,6 +48,11 @@ def misspelt() -> list[tuple[str, str]]:
     return [(name, next(iter(difflib.get_close_matches(name, _asked)), "")) for name in wrong]
 
 
+def given() -> frozenset[str]:
+    """Names of the settings that the environment has a value for."""
+    return frozenset(name for name in _asked if text(name))
+
+
 def flag(name: str, default: bool) -> bool:
     value = text(name).lower()
     if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:

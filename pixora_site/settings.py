@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
@@ -102,6 +103,7 @@ MIDDLEWARE = [
     "galleries.middleware.BodyLimit",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "galleries.middleware.Acting",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -119,6 +121,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "galleries.views.page.about_the_site",
             ]
         },
     }
@@ -316,6 +319,9 @@ PIXORA_MAX_PIXELS = env.whole_number("PIXORA_MAX_PIXELS", 120_000_000, least=1)
 # What one photographer may keep; 0: no limit.
 PIXORA_QUOTA_PHOTOS = env.whole_number("PIXORA_QUOTA_PHOTOS", 200_000)
 PIXORA_QUOTA_BYTES = env.whole_number("PIXORA_QUOTA_BYTES", 1_099_511_627_776)
+# And how many albums they may have, and searches a day there may be in all of them.
+PIXORA_QUOTA_ALBUMS = env.whole_number("PIXORA_QUOTA_ALBUMS", 0)
+PIXORA_QUOTA_SEARCHES = env.whole_number("PIXORA_QUOTA_SEARCHES", 0)
 # The form's other fields; files are counted by PIXORA_MAX_FILE_BYTES while they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
@@ -365,3 +371,5 @@ LOGGING = {
 }
 
 PIXORA_MISSPELT = env.misspelt()
+# What the environment says, and nobody can change on the desk.
+PIXORA_GIVEN = env.given()

@@ -150,6 +150,12 @@ TABLE: dict[str, str] = {
     "GET set_language": "302",
     "POST set_language": "302",
     "GET manifest": ALL,
+    # Nobody has chosen a colour for the site.
+    "GET site-accent": "404",
+    "POST site-accent": NOT_OFFERED,
+    # Sign-up is open to all, with and without an invitation.
+    "GET invited": "302",
+    "POST invited": NOT_OFFERED,
     "POST manifest": NOT_OFFERED,
     "GET healthz": ALL,
     "POST healthz": NOT_OFFERED,

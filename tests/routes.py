@@ -65,7 +65,7 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "api:webhook"): {"name": "A"},
 }
 # What stands in addresses, beside what the world has.
-USUAL = {"rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
+USUAL = {"invitation": "no-invitation", "rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
 
 
 def routes(patterns: list[Any] | None = None, space: str = "") -> Iterator[tuple[str, URLPattern]]:

@@ -57,10 +57,11 @@ ALLOWED: dict[str, set[str]] = {
         "galleries.api", "galleries.access", "galleries.flows", "galleries.media", "galleries.models",
         "galleries.errors", "galleries.metrics", "galleries.database", "galleries.logs",
     },
-    "galleries.admin": {"galleries.models", "galleries.flows"},
+    "galleries.admin": {"galleries.access", "galleries.models", "galleries.flows", "galleries.errors"},
     "galleries.uploads": {"galleries.storage"},
     "galleries.middleware": {
         "galleries.access", "galleries.views", "galleries.api", "galleries.errors", "galleries.logs",
+        "galleries.flows.deed",
     },
     "galleries.checks": set(),
     "galleries.apps": {"galleries.checks"},

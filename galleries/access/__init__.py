@@ -99,9 +99,17 @@ def require(viewer: Viewer, action: Action, thing: Model) -> None:
     if can(viewer, action, thing):
         return
     require_scope(viewer, SCOPE_FOR[action])
+    if _is_suspended(thing):
+        words = "The administrator has suspended this album. Until that is lifted, it can only be looked at."
+        raise Refusal("album_suspended", words, status=403)
     if action is Action.DOWNLOAD:
         raise Refusal("preview_only", "Of this photo you can see the preview only.", status=403)
     raise Refusal("not_yours", "Only the album's owner, or somebody they let work on it, can do this.", status=403)
+
+
+def _is_suspended(thing: Model) -> bool:
+    album = thing if isinstance(thing, Album) else getattr(thing, "album", None)
+    return album is not None and album.suspended_at is not None
 
 
 def album_maker(viewer: Viewer) -> User:
@@ -140,6 +148,11 @@ def require_metrics_reader(request: HttpRequest) -> None:
         raise Http404
 
 
+def sees_numbers_of_the_site(request: HttpRequest) -> bool:
+    """Staff who may; whether they are let in at all, the desk has asked before."""
+    return request.user.is_active and request.user.is_staff and request.user.has_perm("galleries.view_daycount")
+
+
 # The doors. What is to be done is said at the door; where it is not, the strictest is meant.
 
 
@@ -158,7 +171,7 @@ def deleted_album_for(viewer: Viewer, pk: uuid.UUID) -> Album:
 
 
 def link_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.SHARE) -> Link:
-    return _one(viewer, visible_to(viewer, Link).select_related("album"), pk, action)
+    return _one(viewer, visible_to(viewer, Link).select_related("album__owner"), pk, action)
 
 
 def collaborator_for(viewer: Viewer, album: Album, pk: uuid.UUID) -> Collaborator:
@@ -235,7 +248,7 @@ def _one(viewer: Viewer, visible: QuerySet[_M], pk: uuid.UUID, action: Action) -
 
 def shared_link(token: str) -> Link:
     """The link that a token opens: 404 when there is none, 410 when it was switched off or has run out."""
-    link = Link.objects.with_token(token).select_related("album").first()
+    link = Link.objects.with_token(token).select_related("album__owner").first()
     if link is None or link.album.deleted_at:
         raise Http404
     if not link.is_open():

@@ -72,8 +72,9 @@ def _is_granted(viewer: Viewer, action: Action, thing: Model) -> bool:
 
 
 def actions_on(viewer: Viewer, album: Album) -> frozenset[Action]:
-    """What the viewer's role in the album allows; a page offers no more."""
-    return ACTIONS.get(role_in(viewer, album) or "", frozenset())
+    """What the viewer's role in the album allows; a page offers no more. In a suspended one they look on."""
+    actions = ACTIONS.get(role_in(viewer, album) or "", frozenset())
+    return actions & {Action.INSPECT} if album.suspended_at else actions
 
 
 def role_in(viewer: Viewer, album: Album) -> str | None:

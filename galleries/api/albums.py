@@ -16,9 +16,9 @@ from galleries import access
 from galleries.access import Action
 from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
-from galleries.flows import check
+from galleries.flows import check, visit
 from galleries.flows import photo as photo_flow
-from galleries.models import Album, Link, Photo
+from galleries.models import Album, Photo
 
 from . import filters
 from .authentication import OwnerView
@@ -231,7 +231,7 @@ class AlbumLinks(OwnerView):
         album = access.album_for(self.viewer, album_id, Action.SHARE)
         fields = LinkSerializer(data=request.data, context={"request": request})
         fields.is_valid(raise_exception=True)
-        link = Link.make(album, **fields.validated_data)
+        link = visit.make_link(album, **fields.validated_data)
         return Response(LinkSerializer(link, context={"request": request}).data, status=status.HTTP_201_CREATED)
 
 

@@ -14,12 +14,13 @@ TOTALS_SECONDS = 60
 
 
 def gauges() -> Iterator[Gauge]:
-    yield from _waiting()
+    yield from waiting()
     yield from _deliveries()
     yield from cache.get_or_set("gauges", _totals, TOTALS_SECONDS) or ()
 
 
-def _waiting() -> Iterator[Gauge]:
+def waiting() -> Iterator[Gauge]:
+    """By indexes of the few that wait."""
     arriving = Q(state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
     asking = Q(state__in=Selfie.WAITING)
     due = {

@@ -31,6 +31,7 @@ from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Person, Photo, SearchRecord, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
+from galleries.models.site import limit
 from recognition.types import Vector
 
 from . import admission, event, notice, person, search_index, visit, watch
@@ -90,7 +91,7 @@ def receive(
         keep_me_posted=keep_me_posted,
         email=email if keep_me_posted and notice.is_offered() else "",
         email_language=get_language(),
-        expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
+        expires_at=timezone.now() + timedelta(days=limit("selfie_days")),
     )
     # Before the album is locked: a bucket may take its time. Should this process die, upkeep finds the picture.
     with _picture(chunks) as received:
@@ -109,7 +110,7 @@ def _add(selfie: Selfie, link: Link, viewer: Viewer) -> str | None:
     selfie.guest, key = visit.enter(link, viewer)
     watch.require_turn(link, selfie.guest, viewer.address)
     admission.require_few_searches(selfie.guest)
-    admission.count_search(selfie.guest)
+    admission.count_search(selfie.guest, link.album.owner)
     selfie.save(force_insert=True)
     watch.note(selfie, viewer.address)
     ring(work)

@@ -17,6 +17,7 @@ from galleries.models import (
     Archive,
     Arrival,
     AskedAddress,
+    Deed,
     Delivery,
     EmbeddingBlock,
     Erasure,
@@ -24,7 +25,9 @@ from galleries.models import (
     Guest,
     GuestSearches,
     IdempotencyKey,
+    Invitation,
     NewGuests,
+    OwnerSearches,
     Photo,
     SearchRecord,
     Selfie,
@@ -32,8 +35,9 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import account, album, delivery, notice, photo, posted, reindex, selfie
+from . import account, album, day, delivery, notice, photo, posted, reindex, selfie
 from .doorbell import ring
+from .takedown import meet_late_ones
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +67,11 @@ def sweep() -> None:
         erase_left,
         erase_scratch,
         end_selfies,
+        meet_late_ones,
         end_albums,
         end_accounts,
         drop_old,
+        day.note,
     ):
         _carry_out(duty)
 
@@ -136,6 +142,8 @@ def end_selfies() -> None:
 
 
 def end_albums() -> None:
+    for over in Album.objects.run_out():
+        album.delete(over)
     deadline = time.monotonic() + DELETING_SECONDS
     for left in Album.objects.overdue().order_by("deleted_at"):
         if time.monotonic() > deadline:
@@ -153,10 +161,12 @@ def drop_old() -> None:
     Selfie.objects.ended(ENDED_DAYS).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
-    for budget in (NewGuests, GuestSearches, AskedAddress, Guesses):
+    for budget in (NewGuests, GuestSearches, OwnerSearches, AskedAddress, Guesses):
         budget.objects.over().delete()
     IdempotencyKey.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
     Delivery.objects.over(DELIVERY_DAYS).delete()
+    Deed.objects.too_old().delete()
+    Invitation.objects.too_old().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -6,7 +6,6 @@ network: it may be the Wi-Fi of the whole party.
 
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
@@ -16,6 +15,7 @@ from galleries.models import Album, Alert, Guest, Link, Person, SearchRecord, Se
 from galleries.models.audit import label
 from galleries.models.budget import DAY_SECONDS, HOUR_SECONDS
 from galleries.models.lease import from_now
+from galleries.models.site import limit
 from galleries.models.webhook import Event
 
 from . import event
@@ -100,7 +100,7 @@ def _look_out(record: SearchRecord) -> None:
     sums = network.aggregate(all=Count("pk"), odd=Count("pk", filter=_ODD), repeated=repeated)
     if sums["odd"] >= MANY_REFUSED and sums["odd"] >= REFUSED_SHARE * sums["all"]:
         _raise(record, Alert.Sign.MANY_REFUSED)
-    many_guests = GUESTS_SHARE * settings.PIXORA_GUESTS_AN_HOUR
+    many_guests = GUESTS_SHARE * limit("guests_an_hour")
     if sums["all"] - sums["repeated"] >= many_guests and sums["repeated"] < REPEATED_SHARE * sums["all"]:
         _raise(record, Alert.Sign.MANY_GUESTS)
 

@@ -2,16 +2,21 @@ from .account import ApiToken, Usage, User
 from .album import Album, LegalBasis
 from .archive import Archive, ArchiveSection
 from .audit import Alert, SearchRecord
-from .budget import AskedAddress, GuestSearches, NewGuests
+from .budget import AskedAddress, GuestSearches, NewGuests, OwnerSearches
 from .collaborator import Collaborator
+from .day_count import DayCount
+from .deed import Deed
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
 from .idempotency import IdempotencyKey
+from .invitation import Invitation
 from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
 from .sharing import Guest, GuestKey, Link, Visit
+from .site import SiteSettings
+from .takedown import Takedown
 from .webhook import Delivery, Webhook
 
 __all__ = [
@@ -23,6 +28,8 @@ __all__ = [
     "Arrival",
     "AskedAddress",
     "Collaborator",
+    "DayCount",
+    "Deed",
     "Delivery",
     "EmbeddingBlock",
     "Erasure",
@@ -32,15 +39,19 @@ __all__ = [
     "GuestKey",
     "GuestSearches",
     "IdempotencyKey",
+    "Invitation",
     "LegalBasis",
     "Link",
     "Match",
     "NewGuests",
+    "OwnerSearches",
     "Person",
     "Photo",
     "ReturnLink",
     "SearchRecord",
     "Selfie",
+    "SiteSettings",
+    "Takedown",
     "Usage",
     "User",
     "Visit",

@@ -39,6 +39,10 @@ class AlbumQuerySet(models.QuerySet["Album"]):
         gone = self.filter(deleted_at__isnull=False)
         return gone.filter(Q(doomed=True) | Q(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS)))
 
+    def run_out(self) -> Self:
+        """Those whose last day is over."""
+        return self.present().filter(kept_until__lt=timezone.localdate())
+
     def locked(self) -> Self:
         """To be read in a transaction that adds to an album, switches or deletes it: these wait for each other.
 
@@ -85,6 +89,11 @@ class Album(models.Model):
     cover = models.ForeignKey("galleries.Photo", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     # Deleted, but to be had back for a while: nothing of it is served, its faces and searches are gone.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+
+    # By an administrator: its links open nothing, and those who have a role in it only look on.
+    suspended_at = models.DateTimeField(_("suspended at"), null=True, blank=True, editable=False)
+    # Deleted the day after, which can be taken back for RESTORE_DAYS.
+    kept_until = models.DateField(_("kept until"), null=True, blank=True, db_index=True)
 
     # Deleted for good: what is left of it goes step by step, and nobody has it back.
     doomed = models.BooleanField(default=False, editable=False)

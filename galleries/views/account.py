@@ -9,6 +9,7 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.contrib.auth import login, logout
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,14 +20,18 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.flows import account as account_flow
-from galleries.flows import guessing
+from galleries.flows import deed, guessing
+from galleries.flows import invitation as invitation_flow
 from galleries.forms import CloseAccountForm, FirstAdminForm
 from galleries.models import vault
 from galleries.models.account import first_admin_wanted, make_first_admin
+from galleries.models.deed import Verb
 
 from .page import Request, owners_page, page, refused, told_by
 
 _MFA_SECRETS = b"pixora second factors"
+# In a session: the secret of the invitation by which somebody came.
+_INVITATION = "invitation"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -48,6 +53,22 @@ class Adapter(DefaultAccountAdapter):
         except Refusal as refusal:
             raise ImmediateHttpResponse(refused(request, refusal)) from refusal
 
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return invitation_flow.is_open(request.session.get(_INVITATION, ""))
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
+        try:
+            invitation_flow.use(request.session.pop(_INVITATION, ""), form.cleaned_data["email"])
+        except Refusal as refusal:
+            raise ImmediateHttpResponse(refused(request, refusal)) from refusal
+        return super().save_user(request, user, form, commit)
+
+    def post_login(self, request: HttpRequest, user: Any, **facts: Any) -> Any:
+        if user.is_staff:
+            deed.record(Verb.STAFF_SIGNED_IN, user)
+        return super().post_login(request, user, **facts)
+
 
 class MfaAdapter(DefaultMFAAdapter):
     """The secret of an authenticator app lies sealed in the database, and its code is drawn as all others are."""
@@ -68,6 +89,17 @@ class MfaAdapter(DefaultMFAAdapter):
 @page
 def home(request: Request, viewer: Viewer) -> HttpResponseBase:
     return redirect("albums") if viewer.user else render(request, "home.html")
+
+
+@require_safe
+@page
+def invited(request: Request, viewer: Viewer, invitation: str) -> HttpResponseBase:
+    """The link of an invitation: kept while its holder makes an account."""
+    if not invitation_flow.is_open(invitation):
+        words = _("This invitation has ended or been used. Ask for a new one.")
+        raise Refusal("invitation_ended", words, status=410)
+    request.session[_INVITATION] = invitation
+    return redirect("account_signup")
 
 
 @sensitive_post_parameters("password")
@@ -97,5 +129,6 @@ def first_admin(request: Request, viewer: Viewer, token: str) -> HttpResponseBas
         if user is None:
             raise Http404
         login(request, user)
+        deed.record(Verb.STAFF_SIGNED_IN, user, is_first=True)
         return redirect("admin:index")
     return render(request, "account/first_admin.html", {"form": form})

@@ -25,7 +25,7 @@ def album_link_new(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     album = access.album_for(viewer, album_id, Action.SHARE)
     form = LinkForm(request.POST or None)
     if form.is_valid():
-        return redirect("link", Link.make(album, **form.changes()).pk)
+        return redirect("link", visit.make_link(album, **form.changes()).pk)
     return render(request, "sharing/new.html", {"album": album, "form": form})
 
 
