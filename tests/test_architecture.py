@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
         "galleries.storage", "galleries.stripping", "galleries.errors", "galleries.metrics", "galleries.database",
-        "galleries.broker", "galleries.words",
+        "galleries.broker", "galleries.words", "galleries.colours",
         "recognition",
     },
     "galleries.tasks": {"galleries.flows"},

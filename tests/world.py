@@ -23,6 +23,7 @@ from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
 from galleries.flows import brand as brand_flow
+from galleries.flows import notice as notice_flow
 from galleries.models import (
     Album,
     Alert,
@@ -161,7 +162,7 @@ def _ids_of_guest(found: Found, link: Link) -> dict[str, Any]:
         "token": link.token,
         "selfie_id": found.selfie.pk,
         "return_token": ReturnLink.make(found.selfie),
-        "mail_token": found.selfie.mail_token,
+        "mail_token": notice_flow.choice_of(found.selfie).token,
         "archive_id": Archive.objects.get(selfie=found.selfie).pk,
     }
 

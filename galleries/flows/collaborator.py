@@ -8,6 +8,8 @@ from django.db import transaction
 from galleries.errors import Refusal
 from galleries.models import Album, Collaborator, Guesses, User
 
+from . import letter
+
 # Addresses that an owner gives in vain, for each tells that there is no account: so many at once, then one in so many
 # seconds.
 _VAIN_AT_ONCE, _VAIN_PACE = 20, 600
@@ -37,7 +39,9 @@ def _add(album: Album, email: str, role: str) -> Collaborator:
     user = User.objects.filter(email__iexact=email, is_active=True).exclude(pk=album.owner_id).first()
     if user is None:
         raise Refusal("not_added", "This address cannot be added. They need an account here with exactly this address.")
-    collaborator, _ = Collaborator.objects.update_or_create(album=album, user=user, defaults={"role": role})
+    collaborator, added = Collaborator.objects.update_or_create(album=album, user=user, defaults={"role": role})
+    if added:
+        letter.album_shared(collaborator)
     return collaborator
 
 

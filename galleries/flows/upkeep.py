@@ -29,7 +29,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import album, notice, photo, posted, reindex, selfie
+from . import album, mail, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ def ring_for_due() -> None:
         ring(selfie.work)
     if Selfie.objects.mail_due().exists():
         ring(notice.work)
+    if mail.is_due():
+        ring(mail.work)
 
 
 def announce_left() -> None:
@@ -138,4 +140,5 @@ def drop_old() -> None:
         budget.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
+    mail.tidy()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

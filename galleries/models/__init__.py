@@ -6,6 +6,7 @@ from .budget import AskedAddress, GuestSearches, NewGuests
 from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
+from .mail import Choice, Mail, Topic, Unsubscribed
 from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
@@ -20,6 +21,7 @@ __all__ = [
     "ArchiveSection",
     "Arrival",
     "AskedAddress",
+    "Choice",
     "Collaborator",
     "EmbeddingBlock",
     "Erasure",
@@ -30,6 +32,7 @@ __all__ = [
     "GuestSearches",
     "LegalBasis",
     "Link",
+    "Mail",
     "Match",
     "NewGuests",
     "Person",
@@ -37,6 +40,8 @@ __all__ = [
     "ReturnLink",
     "SearchRecord",
     "Selfie",
+    "Topic",
+    "Unsubscribed",
     "Usage",
     "User",
     "Visit",
