@@ -130,10 +130,10 @@ TABLE: dict[str, str] = {
     "POST token": "404, 302 nobody guests owner",
     "GET token-revoke": "404, 302 nobody guests, 200 owner",
     "POST token-revoke": "404, 302 nobody guests owner",
-    # Where no mail is sent it is shown to who may do all; and the world has none.
+    # Where no mail is sent it is shown to who may do all.
     "GET mails": "404, 200 staff",
     "POST mails": NOT_OFFERED,
-    "GET mail-shown": "404",
+    "GET mail-shown": "404, 200 staff",
     "POST mail-shown": NOT_OFFERED,
     "GET mail-settings": _OWN_PAGE,
     "POST mail-settings": "302",

@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 from galleries.flows import collaborator, letter, notice, upkeep
 from galleries.flows import mail as mail_flow
 from galleries.flows import selfie as selfie_flow
-from galleries.models import Album, Link, Mail, Selfie, Unsubscribed, User
+from galleries.models import Album, Choice, Link, Mail, ReturnLink, Selfie, Unsubscribed, User
 from tests.conftest import PASSWORD, browser_of, search
 from tests.mail_server import Post, serving
 from tests.pages import text_of
@@ -354,6 +354,53 @@ def test_guests_mails_and_addresses_die_with_the_search_and_are_forgotten_once_s
     mail_flow.work()
     assert Mail.objects.get().recipient == ""
     assert len(post.taken) == 1
+
+
+def devices(guest: Client, selfie: Selfie, address: str) -> Any:
+    return guest.post(reverse("selfie-devices", args=[selfie.pk]), {"step": "mail", "email": address})
+
+
+def test_a_guest_sends_themselves_a_link_for_another_device(post: Post, link: Link, settings: Any) -> None:
+    found, phone = search(link), Client()
+    phone.cookies[settings.PIXORA_GUEST_COOKIE] = found.key
+    assert devices(phone, found.selfie, "no address").status_code == 400
+    assert devices(phone, found.selfie, ADDRESS).status_code == 302
+    mail_flow.work()
+    (taken,) = post.taken
+    text = taken.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "It works for 48 hours" in text
+    way = re.search(r"https://photos\.example\.org(/r/\S+)", text)
+    assert way
+    assert Selfie.objects.get().email == ""
+    assert Mail.objects.get().recipient == "", "the address is kept no longer than it takes"
+    computer = Client()
+    assert computer.post(way[1]).status_code == 302
+    assert computer.get(reverse("selfie", args=[found.selfie.pk])).status_code == 200
+    soon = ReturnLink.objects.get().expires_at - timezone.now()
+    assert timedelta(hours=47) < soon < timedelta(hours=49)
+    phone.post(reverse("selfie-devices", args=[found.selfie.pk]), {"step": "others"})
+    assert Client().get(way[1]).status_code == 404, "ended with the other devices"
+    Selfie.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    devices(phone, Selfie.objects.get(), "other@example.org")
+    assert ReturnLink.objects.get().expires_at == Selfie.objects.get().expires_at, "and no longer than the search"
+
+
+def test_nobody_floods_an_address_with_links(link: Link, settings: Any) -> None:
+    found, phone = search(link), Client()
+    phone.cookies[settings.PIXORA_GUEST_COOKIE] = found.key
+    answers = [devices(phone, found.selfie, address) for address in (ADDRESS, ADDRESS.upper(), ADDRESS)]
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
+    assert int(answers[2]["Retry-After"]) > 0
+    many = [devices(phone, found.selfie, f"guest{number}@example.org").status_code for number in range(6)]
+    assert many[-1] == 429
+    before = Mail.objects.count()
+    Choice.about("link", "stopped@example.org").stop()
+    found, phone = search(link), Client()
+    phone.cookies[settings.PIXORA_GUEST_COOKIE] = found.key
+    assert devices(phone, found.selfie, "stopped@example.org").status_code == 302
+    assert Mail.objects.count() == before
+    settings.PIXORA_MAILS_GUESTS = False
+    assert devices(phone, found.selfie, ADDRESS).status_code == 403
 
 
 def test_the_desk_shows_no_words_and_no_guests_address(link: Link, admin_user: User) -> None:

@@ -4,6 +4,7 @@ What is due stands in the rows, so that a lost ring or a worker killed midway de
 told of is written with the mail (mail.py), or not at all. The address dies with the search.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from celery import shared_task
@@ -65,6 +66,11 @@ def stop(choice: Choice) -> None:
 def _forget(selfie: Selfie) -> None:
     Mail.objects.waiting().filter(selfie=selfie, recipient=selfie.email).delete()
     Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email="", email_confirmed_at=None)
+
+
+def drop_mails(selfies: Iterable[Selfie]) -> None:
+    """Of searches that end: what is on its way to their guests, and their addresses with it."""
+    Mail.objects.filter(selfie__in=selfies).delete()
 
 
 # Worker half

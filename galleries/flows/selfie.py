@@ -28,19 +28,7 @@ from galleries import images, metrics, storage
 from galleries.access import Viewer
 from galleries.database import count_failure
 from galleries.errors import Refusal
-from galleries.models import (
-    Album,
-    EmbeddingBlock,
-    Erasure,
-    Face,
-    Link,
-    Mail,
-    Match,
-    Person,
-    Photo,
-    SearchRecord,
-    Selfie,
-)
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Person, Photo, SearchRecord, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
 from recognition.types import Vector
@@ -211,7 +199,7 @@ def end(selfies: QuerySet[Selfie]) -> None:
     }
     Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone, expires_at=Now())
     Match.objects.filter(selfie__in=ended).delete()
-    Mail.objects.filter(selfie__in=ended).delete()
+    notice.drop_mails(ended)
     person.forget_unsearched({selfie.guest_id for selfie in ended})
 
 
