@@ -378,8 +378,11 @@ def test_a_guest_sends_themselves_a_link_for_another_device(post: Post, link: Li
     assert computer.get(reverse("selfie", args=[found.selfie.pk])).status_code == 200
     soon = ReturnLink.objects.get().expires_at - timezone.now()
     assert timedelta(hours=47) < soon < timedelta(hours=49)
-    phone.post(reverse("selfie-devices", args=[found.selfie.pk]), {"step": "others"})
-    assert Client().get(way[1]).status_code == 404, "ended with the other devices"
+    page = reverse("selfie-devices", args=[found.selfie.pk])
+    assert "End these links" in text_of(phone.get(page))
+    phone.post(page, {"step": "end-mailed"})
+    assert Client().get(way[1]).status_code == 404
+    assert "End these links" not in text_of(phone.get(page))
     Selfie.objects.update(expires_at=timezone.now() + timedelta(hours=1))
     devices(phone, Selfie.objects.get(), "other@example.org")
     assert ReturnLink.objects.get().expires_at == Selfie.objects.get().expires_at, "and no longer than the search"

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from galleries.errors import Refusal
-from galleries.models import Guesses, GuestKey, ReturnLink, Selfie
+from galleries.models import Guesses, GuestKey, Mail, ReturnLink, Selfie
 from galleries.models.sharing import digest
 
 from . import letter, notice
@@ -35,11 +35,12 @@ def mail_link(selfie: Selfie, email: str) -> None:
     # Anybody may type anybody's address.
     _spend(("link-mailed-to", email.lower()), _TO_ONE_AT_ONCE, _TO_ONE_PACE)
     _spend(("link-mailed-by", str(selfie.guest_id)), _BY_ONE_AT_ONCE, _BY_ONE_PACE)
-    if selfie.guest.user_id:
-        address = letter.absolute("selfie", selfie.pk)
-    else:
-        address = letter.absolute("return", ReturnLink.make(selfie, mailed=True, hours=LINK_HOURS))
-    letter.link_for(selfie, email, address, LINK_HOURS)
+    with transaction.atomic():
+        if selfie.guest.user_id:
+            address = letter.absolute("selfie", selfie.pk)
+        else:
+            address = letter.absolute("return", ReturnLink.make(selfie, mailed=True, hours=LINK_HOURS))
+        letter.link_for(selfie, email, address, LINK_HOURS)
 
 
 def _spend(what: tuple[str, ...], at_once: int, pace: float) -> None:
@@ -55,6 +56,13 @@ def end(selfie: Selfie) -> None:
 def take(selfie: Selfie) -> str:
     """A key of its own for the device that came by the return link."""
     return GuestKey.make(selfie.guest)
+
+
+@transaction.atomic
+def end_mailed(selfie: Selfie) -> None:
+    """So does every return link that went out by mail; what is still on its way is not sent."""
+    Mail.objects.waiting().filter(selfie=selfie).exclude(kind=Mail.Kind.ASK).delete()
+    ReturnLink.objects.filter(selfie=selfie, mailed=True).delete()
 
 
 @transaction.atomic

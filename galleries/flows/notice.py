@@ -64,7 +64,7 @@ def stop(choice: Choice) -> None:
 
 
 def _forget(selfie: Selfie) -> None:
-    Mail.objects.waiting().filter(selfie=selfie, recipient=selfie.email).delete()
+    Mail.objects.waiting().filter(selfie=selfie, kind__in=[Mail.Kind.ASK, Mail.Kind.PHOTOS]).delete()
     Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email="", email_confirmed_at=None)
 
 
@@ -85,9 +85,19 @@ def work() -> None:
     # has the second look at the row again, but not at what is joined to it.
     rested = Selfie.objects.rested()
     with transaction.atomic():
-        if selfie and rested.filter(pk=selfie.pk).update(email_rest_until=from_now(ASKED_SECONDS)):
+        if selfie and _lock_with(selfie) and rested.filter(pk=selfie.pk).update(**_rest(ASKED_SECONDS)):
             ring(work)
             _tell(selfie)
+
+
+def _rest(seconds: int) -> dict[str, Any]:
+    return {"email_rest_until": from_now(seconds)}
+
+
+def _lock_with(selfie: Selfie) -> bool:
+    """With those that one mail tells of, in an order of their own: two of them may be due at once."""
+    together = Selfie.objects.filter(guest=selfie.guest_id, album=selfie.album_id, email=selfie.email)
+    return bool(list(together.select_for_update(no_key=True).order_by("pk").values_list("pk")))
 
 
 def _tell(selfie: Selfie) -> None:
@@ -113,7 +123,7 @@ def choice_of(selfie: Selfie) -> Choice:
 def _ask(selfie: Selfie) -> None:
     """Once an hour, whatever became of the search that gave the address before."""
     if wait := AskedAddress.take(selfie.email):
-        _say(selfie, email_rest_until=from_now(wait))
+        _say(selfie, **_rest(wait))
         return
     # Whoever did not ask for it stops the questions of all albums.
     choice = Choice.about(Topic.PHOTOS, selfie.email, selfie)
@@ -139,7 +149,7 @@ def _tell_of_photos(selfie: Selfie) -> None:
     # Each up to its own newest: what another's worker is just committing may be older than that of this one.
     for pk, newest in fresh.order_by().values_list("selfie").annotate(Max("found_at")):
         Selfie.objects.filter(pk=pk, email=selfie.email).update(email_told_at=newest)
-    Selfie.objects.filter(pk__in=told).update(email_rest_until=from_now(settings.PIXORA_MAIL_QUIET_HOURS * 3600))
+    Selfie.objects.filter(pk__in=told).update(**_rest(settings.PIXORA_MAIL_QUIET_HOURS * 3600))
 
 
 def _told_with(selfie: Selfie) -> list[Any]:
