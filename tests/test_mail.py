@@ -421,8 +421,8 @@ def test_the_desk_shows_no_words_and_no_guests_address(link: Link, admin_user: U
 def test_old_rows_are_swept_and_what_waited_for_days_is_given_up(settings: Any) -> None:
     settings.PIXORA_MAIL_IS_LOCAL = False
     long_ago = timezone.now() - timedelta(days=31)
-    Mail.objects.filter(pk=write("sent@example.org").pk).update(sent_at=long_ago)
-    Mail.objects.filter(pk=write("failed@example.org").pk).update(given_up_at=long_ago)
+    Mail.objects.filter(pk=write("sent@example.org").pk).update(sent_at=long_ago, created_at=long_ago)
+    Mail.objects.filter(pk=write("failed@example.org").pk).update(given_up_at=long_ago, created_at=long_ago)
     Mail.objects.filter(pk=write("shown@example.org").pk).update(sent_at=timezone.now())
     Mail.objects.filter(pk=write("late@example.org").pk).update(due_at=timezone.now() - timedelta(days=4))
     write()

@@ -141,7 +141,7 @@ def _send(server: BaseEmailBackend, mail: Mail) -> bool:
             _refused(mail, words, isinstance(error, SMTPRecipientsRefused))
         else:
             Mail.objects.mark_failed(mail, words)
-        return code not in (0, _SERVER_SHUTS)
+        return code not in (0, _SERVER_SHUTS) and not isinstance(error, SMTPSenderRefused)
     else:
         Mail.objects.mark_sent(mail)
     return True
@@ -193,4 +193,5 @@ def tidy() -> None:
     late.update(given_up_at=Now(), fence=None, lease_until=None)
     if not settings.PIXORA_MAIL_IS_LOCAL:
         Mail.objects.filter(sent_at__isnull=False).legible().update(sealed=b"")
-    Mail.objects.over(KEPT_DAYS).delete()
+    # By its index: those that are over are old, too.
+    Mail.objects.filter(created_at__lt=from_now(-KEPT_DAYS * 24 * 3600)).over(KEPT_DAYS).delete()
