@@ -56,8 +56,10 @@ def _its_style(html: str) -> list[str]:
 @owners_page
 def mail_settings(request: Request, viewer: Viewer) -> HttpResponseBase:
     user = access.require_user(viewer)
-    form = MailSettingsForm(request.POST or None, initial={"wanted": letter_flow.wanted_by(user)})
-    if request.method == "POST" and form.is_valid():
+    # None ticked is an answer too.
+    said = request.POST if request.method == "POST" else None
+    form = MailSettingsForm(said, initial={"wanted": letter_flow.wanted_by(user)})
+    if form.is_valid():
         letter_flow.want(user, form.cleaned_data["wanted"])
         messages.success(request, _("Saved."))
         return redirect("mail-settings")
