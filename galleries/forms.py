@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match
+from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match, Topic
 from galleries.models.album import MOST_PERSONS_A_GUEST
 
 _PASSWORD_LENGTH = 128
@@ -242,6 +242,16 @@ class SelfieForm(forms.Form):
 
 class EmailForm(forms.Form):
     email = forms.EmailField()
+
+
+class MailSettingsForm(forms.Form):
+    wanted = forms.MultipleChoiceField(
+        label=_("Send me e-mails about"),
+        choices=Topic.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("E-mails that your account needs, such as the link to a new password, come in any case."),
+    )
 
 
 class UnlockForm(forms.Form):

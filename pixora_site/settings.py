@@ -212,6 +212,7 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.notice.work": {"queue": "upkeep"},
     # Upkeep's worker too, which asks its queues in turn: a sweep waits behind one of these at most.
     "galleries.flows.delivery.work": {"queue": "outgoing"},
+    "galleries.flows.mail.work": {"queue": "outgoing"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
@@ -260,16 +261,21 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 
-# Without it a mail server that says nothing would hold a worker until Celery kills it; an EMAIL_URL may say another.
-EMAIL_TIMEOUT = 20
-if env.secret("EMAIL_URL"):
+# For each step of a mail's sending, of which there are four: a server that says nothing does not hold upkeep for long.
+# An EMAIL_URL may say another.
+EMAIL_TIMEOUT = 10
+# Whatever is sent is written down first; the worker's way out is another. Without a server it is the terminal, and
+# /mail/, and no address is verified.
+PIXORA_MAIL_IS_LOCAL = not env.secret("EMAIL_URL")
+PIXORA_MAIL_TRANSPORT = "django.core.mail.backends.console.EmailBackend"
+if not PIXORA_MAIL_IS_LOCAL:
     vars().update(env.email("EMAIL_URL"))
-    ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-else:
-    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-    ACCOUNT_EMAIL_VERIFICATION = "none"
+    PIXORA_MAIL_TRANSPORT = vars()["EMAIL_BACKEND"]
+EMAIL_BACKEND = "galleries.flows.mail.Queue"
+ACCOUNT_EMAIL_VERIFICATION = "none" if PIXORA_MAIL_IS_LOCAL else "mandatory"
 # A guest's mail leads back to the site, by an address that only the public one can be.
-PIXORA_MAILS_GUESTS = bool(env.secret("EMAIL_URL") and PIXORA_PUBLIC_URL)
+PIXORA_MAILS_GUESTS = bool(PIXORA_PUBLIC_URL) and (DEBUG or not PIXORA_MAIL_IS_LOCAL)
+PIXORA_MAIL_QUIET_HOURS = env.whole_number("PIXORA_MAIL_QUIET_HOURS", 6)
 DEFAULT_FROM_EMAIL = env.text("PIXORA_MAIL_FROM", "Pixora <pixora@localhost>")
 
 # REST API

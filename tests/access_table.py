@@ -193,6 +193,13 @@ TABLE: dict[str, str] = {
     "POST webhook-delete": "404, 302 nobody guests owner",
     "GET delivery": "404, 302 nobody guests, 200 owner",
     "POST delivery": "404, 302 nobody guests owner",
+    # Where no mail is sent it is shown to who may do all.
+    "GET mails": "404, 200 staff",
+    "POST mails": NOT_OFFERED,
+    "GET mail-shown": "404, 200 staff",
+    "POST mail-shown": NOT_OFFERED,
+    "GET mail-settings": _OWN_PAGE,
+    "POST mail-settings": "302",
     "GET albums": _OWN_PAGE,
     "POST albums": NOT_OFFERED,
     "GET album-new": _OWN_PAGE,

@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "galleries.flows": {
         "galleries.flows", "galleries.access", "galleries.models", "galleries.images", "galleries.archives",
         "galleries.storage", "galleries.stripping", "galleries.errors", "galleries.metrics", "galleries.database",
-        "galleries.broker", "galleries.outside", "galleries.words",
+        "galleries.broker", "galleries.outside", "galleries.words", "galleries.colours",
         "recognition",
     },
     "galleries.tasks": {"galleries.flows"},

@@ -52,9 +52,9 @@ for number in range({LEFT}):
 Erasure.objects.update(created_at=now - timedelta(hours=1))
 """
 LEFT_TO_DO = """
-from galleries.models import Album, Erasure, Photo, Selfie
+from galleries.models import Album, Erasure, Mail, Photo, Selfie
 print([Selfie.objects.exclude(state="expired").count(), Album.objects.count(), Photo.objects.count(),
-       Erasure.objects.count(), Selfie.objects.mail_due().count()])
+       Erasure.objects.count(), Selfie.objects.mail_due().count() + Mail.objects.waiting().count()])
 """
 
 

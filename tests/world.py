@@ -14,6 +14,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
@@ -24,6 +25,7 @@ from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
 from galleries.flows import brand as brand_flow
 from galleries.flows import event as event_flow
+from galleries.flows import notice as notice_flow
 from galleries.flows import webhook as webhook_flow
 from galleries.models import (
     Album,
@@ -33,6 +35,7 @@ from galleries.models import (
     Collaborator,
     Guest,
     Link,
+    Mail,
     Match,
     Photo,
     ReturnLink,
@@ -45,6 +48,8 @@ from tests import pictures
 from tests.conftest import Found, add, browser_of, ready_photo, search
 
 OLGAS, OTTOS = "olgaseagull", "ottosheron"
+# The tests of Django put a backend of their own in its place.
+QUEUE = "galleries.flows.mail.Queue"
 # By way of whom somebody is in: each guest of Olga's came by a link of their own.
 LINKS: dict[str, dict[str, Any]] = {
     "browsing": {"can_browse": True},
@@ -115,6 +120,7 @@ def build() -> World:
     let_in = Guest.objects.get(keys__key_hash=digest(own["locked"]["guest_key"]))
     Visit.objects.create(guest=let_in, link_id=olga.ids["link_id"], unlocked=True)
     Album.objects.filter(pk=otto.album.pk).update(link_preview=False)
+    olga.ids["mail_id"] = _shown_mail().pk
     clients = _guests(otto, own) | _people(olga, otto) | _tokens(olga)
     return World(olga, otto, clients, own, _deleted_twin(olga))
 
@@ -125,6 +131,12 @@ def _guests(otto: Tenant, own: dict[str, dict[str, Any]]) -> dict[str, Client]:
     clients = {name: _guest_browser(key) for name, key in keys.items()}
     clients["browsing"] = Client(headers={"pixora-guest": keys["browsing"]})
     return clients | {"keeping": _keeping(keys["keeping"]), "left": _guest_browser(keys["keeping"])}
+
+
+def _shown_mail() -> Mail:
+    """Nobody's of the world: only who may do all sees any."""
+    EmailMessage("Hello", "A word", to=["somebody@example.org"], connection=get_connection(QUEUE)).send()
+    return Mail.objects.get()
 
 
 def tenant(name: str, word: str) -> Tenant:
@@ -167,7 +179,7 @@ def _ids_of_guest(found: Found, link: Link) -> dict[str, Any]:
         "token": link.token,
         "selfie_id": found.selfie.pk,
         "return_token": ReturnLink.make(found.selfie),
-        "mail_token": found.selfie.mail_token,
+        "mail_token": notice_flow.choice_of(found.selfie).token,
         "archive_id": Archive.objects.get(selfie=found.selfie).pk,
     }
 

@@ -10,6 +10,7 @@ import uuid
 from typing import TypeVar
 
 from django.conf import settings
+from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
@@ -19,9 +20,11 @@ from galleries.models import (
     Alert,
     ApiToken,
     Archive,
+    Choice,
     Collaborator,
     Delivery,
     Link,
+    Mail,
     Photo,
     ReturnLink,
     Selfie,
@@ -283,12 +286,27 @@ def returning_selfie_for(viewer: Viewer, token: str) -> Selfie:
     return selfie
 
 
-def mailed_selfie(token: str) -> Selfie:
-    """The search that a mail's own link is about; it opens no photo."""
-    selfie = Selfie.with_mail_token(token)
-    if selfie is None:
+def mail_choice(token: str) -> Choice:
+    """What a mail's own link is about; it opens no photo."""
+    choice = Choice.read(token)
+    if choice is None:
         raise Http404
-    return selfie
+    return choice
+
+
+def require_mail_reader(request: HttpRequest) -> None:
+    """Who may read everybody's mail, links to new passwords included: who may do all, where none is really sent."""
+    # As the administration says it, which may want a second step at sign-in.
+    if not (settings.PIXORA_MAIL_IS_LOCAL and admin.site.has_permission(request) and request.user.is_superuser):
+        raise Http404
+
+
+def shown_mail(mail_id: uuid.UUID) -> Mail:
+    """To be asked of whoever is its reader."""
+    mail = Mail.objects.legible().filter(pk=mail_id).first()
+    if mail is None:
+        raise Http404
+    return mail
 
 
 def visit_of(viewer: Viewer, link: Link) -> Visit | None:

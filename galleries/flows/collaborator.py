@@ -9,7 +9,7 @@ from galleries.errors import Refusal
 from galleries.models import Album, Collaborator, Guesses, User
 from galleries.models.deed import Verb
 
-from . import deed
+from . import deed, letter
 
 # Addresses that an owner gives in vain, for each tells that there is no account: so many at once, then one in so many
 # seconds.
@@ -40,7 +40,9 @@ def _add(album: Album, email: str, role: str) -> Collaborator:
     user = User.objects.filter(email__iexact=email, is_active=True).exclude(pk=album.owner_id).first()
     if user is None:
         raise Refusal("not_added", "This address cannot be added. They need an account here with exactly this address.")
-    collaborator, _ = Collaborator.objects.update_or_create(album=album, user=user, defaults={"role": role})
+    collaborator, added = Collaborator.objects.update_or_create(album=album, user=user, defaults={"role": role})
+    if added:
+        letter.album_shared(collaborator)
     deed.record(Verb.COLLABORATOR_ADDED, collaborator, user=user.pk, role=role)
     return collaborator
 

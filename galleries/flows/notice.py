@@ -1,35 +1,29 @@
 """Mail to a guest who gave an address: one that asks for a word from its owner, then one when new photos have come.
 
-What is due stands in the rows, so that a lost ring, a worker killed midway or a mail server that is down delays a mail
-and loses none. The address dies with the search.
+What is due stands in the rows, so that a lost ring or a worker killed midway delays a mail and loses none: that it was
+told of is written with the mail (mail.py), or not at all. The address dies with the search.
 """
 
-import logging
-from smtplib import SMTPRecipientsRefused
+from collections.abc import Iterable
 from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.core.mail import EmailMessage
-from django.db.models import Count, Max
+from django.db import transaction
+from django.db.models import Count, F, Max, QuerySet
 from django.db.models.functions import Now
-from django.template.loader import render_to_string
-from django.urls import reverse
-from django.utils.translation import get_language, ngettext, override
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, override
 
 from galleries.errors import Refusal
-from galleries.models import AskedAddress, ReturnLink, Selfie
+from galleries.models import AskedAddress, Choice, Mail, Match, ReturnLink, Selfie, Topic, Unsubscribed
 from galleries.models.lease import from_now
 from galleries.models.photo import is_shown
 
+from . import letter
 from .doorbell import ring
 
-logger = logging.getLogger(__name__)
-# A guest hears of new photos at most this often.
-QUIET_SECONDS = 3600
-# A mail that was not sent is tried again after this; and an address is not asked more often.
-RETRY_SECONDS = 300
+# An address is not asked more often by one search.
+ASKED_SECONDS = 300
 
 
 # Web half
@@ -52,14 +46,31 @@ def subscribe(selfie: Selfie, email: str) -> None:
     ring(work)
 
 
-def confirm(selfie: Selfie) -> None:
-    Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email_confirmed_at=Now())
-    AskedAddress.give_back(selfie.email)
+@transaction.atomic
+def confirm(choice: Choice) -> None:
+    """The address's owner agrees, which also takes back that they once did not."""
+    choice.start()
+    if selfie := choice.selfie:
+        Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email_confirmed_at=Now())
+        AskedAddress.give_back(selfie.email)
 
 
-def stop(selfie: Selfie) -> None:
-    """No more mail: the address is forgotten. The search goes on."""
+@transaction.atomic
+def stop(choice: Choice) -> None:
+    """No more of these mails, whoever gives the address again. A search forgets it, and goes on."""
+    choice.stop()
+    if selfie := choice.selfie:
+        _forget(selfie)
+
+
+def _forget(selfie: Selfie) -> None:
+    Mail.objects.waiting().filter(selfie=selfie, kind__in=[Mail.Kind.ASK, Mail.Kind.PHOTOS]).delete()
     Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email="", email_confirmed_at=None)
+
+
+def drop_mails(selfies: Iterable[Selfie]) -> None:
+    """Of searches that end: what is on its way to their guests, and their addresses with it."""
+    Mail.objects.filter(selfie__in=selfies).delete()
 
 
 # Worker half
@@ -70,73 +81,91 @@ def work() -> None:
     """One ring: the mail that is due first; and ring first, for there may be more."""
     due = Selfie.objects.mail_due()
     selfie = due.select_related("album", "guest").order_by("created_at", "pk").first()
-    # Whoever makes it rest sends it; should they die, it is due again when it has rested. By a column of the row alone:
-    # of two at once PostgreSQL has the second look at the row again, but not at what is joined to it.
+    # Whoever makes it rest writes the mail, in one transaction. By a column of the row alone: of two at once PostgreSQL
+    # has the second look at the row again, but not at what is joined to it.
     rested = Selfie.objects.rested()
-    if selfie and rested.filter(pk=selfie.pk).update(email_rest_until=from_now(RETRY_SECONDS)):
-        ring(work)
-        _tell(selfie)
+    with transaction.atomic():
+        if selfie and _lock_with(selfie) and rested.filter(pk=selfie.pk).update(**_rest(ASKED_SECONDS)):
+            ring(work)
+            _tell(selfie)
+
+
+def _rest(seconds: int) -> dict[str, Any]:
+    return {"email_rest_until": from_now(seconds)}
+
+
+def _lock_with(selfie: Selfie) -> bool:
+    """With those that one mail tells of, in an order of their own: two of them may be due at once."""
+    together = Selfie.objects.filter(guest=selfie.guest_id, album=selfie.album_id, email=selfie.email)
+    return bool(list(together.select_for_update(no_key=True).order_by("pk").values_list("pk")))
 
 
 def _tell(selfie: Selfie) -> None:
-    try:
-        with override(selfie.email_language):
-            told = _tell_of_photos(selfie) if selfie.email_told_at else _ask(selfie)
-    except SMTPRecipientsRefused as refused:
-        if _is_final(refused):
-            stop(selfie)
-    except OSError as error:
-        # No more than its kind: a mail server's words name the address.
-        kind, code = type(error).__name__, getattr(error, "smtp_code", error.errno)
-        logger.warning("Mail for search %s was not sent: %s (%s).", selfie.pk, kind, code)
-    else:
-        if told:
-            Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(**told)
+    if Unsubscribed.covers(selfie.email, Topic.PHOTOS, _scope(selfie)):
+        _forget(selfie)
+        return
+    with override(selfie.email_language):
+        if selfie.email_told_at:
+            _tell_of_photos(selfie)
+        else:
+            _ask(selfie)
 
 
-def _is_final(refused: SMTPRecipientsRefused) -> bool:
-    """Not if a server puts a sender off that it sees for the first time: that is 4xx."""
-    return all(code >= 500 for code, _ in refused.recipients.values())
+def _scope(selfie: Selfie) -> str:
+    """Of an album that a guest has agreed to hear of, they stop the mails of this album."""
+    return f"{Topic.PHOTOS}:{selfie.album_id}"
 
 
-def _ask(selfie: Selfie) -> dict[str, Any]:
+def choice_of(selfie: Selfie) -> Choice:
+    return Choice.about(_scope(selfie), selfie.email, selfie)
+
+
+def _ask(selfie: Selfie) -> None:
     """Once an hour, whatever became of the search that gave the address before."""
     if wait := AskedAddress.take(selfie.email):
-        return {"email_rest_until": from_now(wait)}
-    subject = _("Shall we tell you about new photos? %(album)s") % {"album": selfie.album.title}
-    try:
-        _mail(selfie, "ask", subject)
-    except OSError:
-        AskedAddress.give_back(selfie.email)
-        raise
-    return {"email_told_at": Now()}
+        _say(selfie, **_rest(wait))
+        return
+    # Whoever did not ask for it stops the questions of all albums.
+    choice = Choice.about(Topic.PHOTOS, selfie.email, selfie)
+    address = letter.absolute("mail", choice.token)
+    letter.compose(Mail.Kind.ASK, selfie.email, address, choice=choice, selfie=selfie, album=selfie.album).send()
+    _say(selfie, email_told_at=Now())
 
 
-def _tell_of_photos(selfie: Selfie) -> dict[str, Any]:
-    fresh = selfie.matches.certain().filter(is_shown("photo__"), found_at__gt=selfie.email_told_at)
-    news = fresh.aggregate(count=Count("pk"), newest=Max("found_at"))
-    if not news["count"]:
+def _tell_of_photos(selfie: Selfie) -> None:
+    """One mail for all that the guest's searches of the album have found since, and then quiet for a while."""
+    told = _told_with(selfie)
+    fresh = Match.objects.certain().filter(
+        is_shown("photo__"), selfie__in=told, found_at__gt=F("selfie__email_told_at")
+    )
+    count = fresh.aggregate(count=Count("photo", distinct=True))["count"]
+    if not count:
         # Hidden, judged or erased in the meantime.
-        return {}
-    words = ngettext("%(count)s new photo of you: %(album)s", "%(count)s new photos of you: %(album)s", news["count"])
-    subject = words % {"count": news["count"], "album": selfie.album.title}
-    _mail(selfie, "photos", subject, count=news["count"], gallery=_gallery(selfie))
-    return {"email_told_at": news["newest"], "email_rest_until": from_now(QUIET_SECONDS)}
+        return
+    facts = {"album": selfie.album, "count": count}
+    letter.compose(
+        Mail.Kind.PHOTOS, selfie.email, _gallery(selfie), choice=choice_of(selfie), selfie=selfie, **facts
+    ).send()
+    # Each up to its own newest: what another's worker is just committing may be older than that of this one.
+    for pk, newest in fresh.order_by().values_list("selfie").annotate(Max("found_at")):
+        Selfie.objects.filter(pk=pk, email=selfie.email).update(email_told_at=newest)
+    Selfie.objects.filter(pk__in=told).update(**_rest(settings.PIXORA_MAIL_QUIET_HOURS * 3600))
+
+
+def _told_with(selfie: Selfie) -> list[Any]:
+    """This search and the guest's others of the album that tell the same address."""
+    agreed: QuerySet[Selfie] = Selfie.objects.granting().filter(
+        guest=selfie.guest_id, album=selfie.album_id, email=selfie.email, email_confirmed_at__isnull=False
+    )
+    return list(agreed.filter(state=Selfie.State.DONE).order_by("pk").values_list("pk", flat=True))
+
+
+def _say(selfie: Selfie, **told: Any) -> None:
+    Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(**told)
 
 
 def _gallery(selfie: Selfie) -> str:
     """Mail is often read in another browser than the one that searched; what an account keeps is for who signs in."""
     if selfie.guest.user_id:
-        return _address("selfie", selfie.pk)
-    return _address("return", ReturnLink.make(selfie, mailed=True))
-
-
-def _mail(selfie: Selfie, template: str, subject: str, **context: Any) -> None:
-    choice = _address("mail", selfie.mail_token)
-    body = render_to_string(f"mail/{template}.txt", {"album": selfie.album, "choice": choice, **context})
-    headers = {"List-Unsubscribe": f"<{choice}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    EmailMessage(" ".join(subject.split()), body, to=[selfie.email], headers=headers).send()
-
-
-def _address(name: str, secret: Any) -> str:
-    return f"{settings.PIXORA_PUBLIC_URL.rstrip('/')}{reverse(name, args=[secret])}"
+        return letter.absolute("selfie", selfie.pk)
+    return letter.absolute("return", ReturnLink.make(selfie, mailed=True))

@@ -201,6 +201,7 @@ def end(selfies: QuerySet[Selfie]) -> None:
     }
     Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone, expires_at=Now())
     Match.objects.filter(selfie__in=ended).delete()
+    notice.drop_mails(ended)
     person.forget_unsearched({selfie.guest_id for selfie in ended})
 
 

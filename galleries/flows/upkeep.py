@@ -35,7 +35,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import account, album, day, delivery, notice, photo, posted, reindex, selfie
+from . import account, album, day, delivery, mail, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 from .takedown import meet_late_ones
 
@@ -99,6 +99,8 @@ def ring_for_due() -> None:
         ring(notice.work)
     if Delivery.objects.due().exists():
         ring(delivery.work)
+    if mail.is_due():
+        ring(mail.work)
 
 
 def announce_left() -> None:
@@ -169,4 +171,5 @@ def drop_old() -> None:
     Delivery.objects.over(DELIVERY_DAYS).delete()
     Deed.objects.too_old().delete()
     Invitation.objects.too_old().delete()
+    mail.tidy()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

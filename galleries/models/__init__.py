@@ -10,6 +10,7 @@ from .erasure import Arrival, Erasure
 from .guesses import Guesses
 from .idempotency import IdempotencyKey
 from .invitation import Invitation
+from .mail import Choice, Mail, Topic, Unsubscribed
 from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
@@ -27,6 +28,7 @@ __all__ = [
     "ArchiveSection",
     "Arrival",
     "AskedAddress",
+    "Choice",
     "Collaborator",
     "DayCount",
     "Deed",
@@ -42,6 +44,7 @@ __all__ = [
     "Invitation",
     "LegalBasis",
     "Link",
+    "Mail",
     "Match",
     "NewGuests",
     "OwnerSearches",
@@ -52,6 +55,8 @@ __all__ = [
     "Selfie",
     "SiteSettings",
     "Takedown",
+    "Topic",
+    "Unsubscribed",
     "Usage",
     "User",
     "Visit",

@@ -1,10 +1,12 @@
 """A return link: the address by which a guest reaches their search from another device, or comes back to it."""
 
 import secrets
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from .selfie import Selfie
 from .sharing import digest
@@ -36,10 +38,14 @@ class ReturnLink(models.Model):
         return f"return to {self.selfie_id}"
 
     @classmethod
-    def make(cls, selfie: Selfie, *, mailed: bool = False) -> str:
-        """A new token, shown this once. The one that was shown before ends; those in mails stay."""
+    def make(cls, selfie: Selfie, *, mailed: bool = False, hours: int | None = None) -> str:
+        """A new token, shown this once, that works for so many hours, or as long as the search. The one that was shown
+        before ends; those in mails stay.
+        """
         token = secrets.token_urlsafe(32)
         if not mailed:
             cls.objects.filter(selfie=selfie, mailed=False).delete()
-        cls.objects.create(selfie=selfie, mailed=mailed, token_hash=digest(token), expires_at=selfie.expires_at)
+        soon = timezone.now() + timedelta(hours=hours) if hours else selfie.expires_at
+        ends = min(soon, selfie.expires_at)
+        cls.objects.create(selfie=selfie, mailed=mailed, token_hash=digest(token), expires_at=ends)
         return token

@@ -4,7 +4,6 @@ import uuid
 from typing import Self
 
 import numpy as np
-from django.core import signing
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.db.models.functions import Now
@@ -18,12 +17,11 @@ from .lease import Leased, LeaseQuerySet, from_now, is_free
 from .literal import Literal
 from .person import Person
 from .photo import Photo, is_shown
-from .sharing import Guest, Link, Visit, digest, open_link
+from .sharing import Guest, Link, Visit, open_link
 
 LEASE_SECONDS = 20
 MAX_ATTEMPTS = 5
 CONSENT_VERSION = "2026-11-22"
-_MAIL_SALT = "galleries.notice"
 
 
 _QUEUED, _WORKING, _DONE, _EXPIRED, _NOWHERE = map(Literal, ("queued", "working", "done", "expired", ""))
@@ -149,21 +147,6 @@ class Selfie(Leased):
     def kept_vectors(self) -> Vectors:
         """The selfie's vector and the average of the last search, (2, dimension)."""
         return np.frombuffer(bytes(self.vectors or b""), dtype="<f4").reshape(2, -1)
-
-    @property
-    def mail_token(self) -> str:
-        """The secret of the mails' own links. It says nothing of the photos and opens none."""
-        return signing.dumps([str(self.pk), digest(self.email)], salt=_MAIL_SALT)
-
-    @classmethod
-    def with_mail_token(cls, token: str) -> "Selfie | None":
-        """The search whose address the token is about, as long as it is that address."""
-        try:
-            pk, email_hash = signing.loads(token, salt=_MAIL_SALT)
-        except signing.BadSignature:
-            return None
-        selfie = cls.objects.select_related("album").filter(pk=pk, email__gt="").first()
-        return selfie if selfie and digest(selfie.email) == email_hash else None
 
     @property
     def scratch_key(self) -> str:

@@ -9,6 +9,7 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.contrib.auth import login, logout
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -20,15 +21,23 @@ from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.flows import account as account_flow
-from galleries.flows import deed, guessing
+from galleries.flows import deed, guessing, letter
 from galleries.flows import invitation as invitation_flow
 from galleries.forms import CloseAccountForm, FirstAdminForm
-from galleries.models import vault
+from galleries.models import Mail, vault
 from galleries.models.account import first_admin_wanted, make_first_admin
 from galleries.models.deed import Verb
 
 from .page import Request, owners_page, page, refused, told_by
 
+# What allauth calls a mail -> its kind, and where the address stands that it is about.
+_LETTERS = {
+    "email_confirmation": (Mail.Kind.VERIFY, "activate_url"),
+    "email_confirmation_signup": (Mail.Kind.VERIFY, "activate_url"),
+    "password_reset_key": (Mail.Kind.RESET, "password_reset_url"),
+    "unknown_account": (Mail.Kind.NO_ACCOUNT, "signup_url"),
+    "account_already_exists": (Mail.Kind.HAS_ACCOUNT, "password_reset_url"),
+}
 _MFA_SECRETS = b"pixora second factors"
 # In a session: the secret of the invitation by which somebody came.
 _INVITATION = "invitation"
@@ -39,6 +48,13 @@ class Adapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return access.address_of(request)
+
+    def render_mail(
+        self, template_prefix: str, email: Any, context: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> EmailMessage:
+        """In the site's own words and looks. What allauth may send beyond these it is not asked to."""
+        kind, address = _LETTERS[template_prefix.removeprefix("account/email/")]
+        return letter.compose(kind, email, context[address])
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Not by allauth's count, which is of the account alone: five wrong guesses would shut its owner out."""

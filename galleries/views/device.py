@@ -4,6 +4,7 @@ from uuid import UUID
 
 import segno
 from django.contrib import messages
+from django.db.models.functions import Now
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,8 +14,10 @@ from django.views.decorators.http import require_http_methods
 from galleries import access
 from galleries.access import Viewer
 from galleries.flows import device as device_flow
+from galleries.flows import notice as notice_flow
 from galleries.models import ReturnLink, Selfie
 
+from .notice import address_in
 from .page import Request, page
 
 
@@ -28,9 +31,17 @@ def selfie_devices(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpRes
     if step == "make":
         address = request.build_absolute_uri(reverse("return", args=[device_flow.lend(selfie)]))
         return _devices(request, selfie, address)
+    if step == "mail":
+        device_flow.mail_link(selfie, address_in(request))
+        messages.success(
+            request, _("The link is on its way. It works for %(n)s hours.") % {"n": device_flow.LINK_HOURS}
+        )
     if step == "end":
         device_flow.end(selfie)
         messages.success(request, _("The return address no longer works."))
+    if step == "end-mailed":
+        device_flow.end_mailed(selfie)
+        messages.success(request, _("The links in your e-mails no longer work."))
     if step == "others":
         device_flow.forget_others(selfie, access.guest_key_of(request))
         messages.success(request, _("Your photos are now open on this device only."))
@@ -45,6 +56,8 @@ def _devices(request: Request, selfie: Selfie, address: str = "") -> HttpRespons
         "code": segno.make_qr(address, error="m").svg_data_uri(scale=8, border=4, light="#fff") if address else "",
         "lent": ReturnLink.objects.filter(selfie=selfie, mailed=False).first(),
         "devices": selfie.guest.keys.count(),
+        "mailed": ReturnLink.objects.filter(selfie=selfie, mailed=True, expires_at__gt=Now()).exists(),
+        "mail_is_offered": notice_flow.is_offered(),
     }
     return render(request, "guest/devices.html", context)
 
