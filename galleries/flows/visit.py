@@ -10,7 +10,7 @@ from galleries.errors import Refusal
 from galleries.models import Erasure, Guest, Link, Photo, Visit
 from galleries.models.sharing import digest
 
-from . import admission, guessing, person
+from . import admission, guessing, sought
 
 
 def enter(link: Link, viewer: Viewer, password: str = "", *, browser: str = "") -> tuple[Guest, str | None]:
@@ -88,4 +88,4 @@ def delete_link(link: Link) -> None:
     searches = list(link.selfies.all())
     Erasure.order(selfie.scratch_key for selfie in searches)
     link.delete()
-    person.forget_unsearched({selfie.guest_id for selfie in searches})
+    sought.forget_unsearched({selfie.guest_id for selfie in searches})

@@ -6,11 +6,11 @@ from .budget import AskedAddress, GuestSearches, NewGuests
 from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
-from .person import Person
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
 from .sharing import Guest, GuestKey, Link, Visit
+from .sought import SoughtPerson
 
 __all__ = [
     "Album",
@@ -32,11 +32,11 @@ __all__ = [
     "Link",
     "Match",
     "NewGuests",
-    "Person",
     "Photo",
     "ReturnLink",
     "SearchRecord",
     "Selfie",
+    "SoughtPerson",
     "Usage",
     "User",
     "Visit",
