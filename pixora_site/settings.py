@@ -206,6 +206,8 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.selfie.work": {"queue": "selfie"},
     "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
     "galleries.flows.notice.work": {"queue": "upkeep"},
+    # Where a task may take long, and is ended when it takes too long.
+    "galleries.flows.people.work": {"queue": "ingest"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {

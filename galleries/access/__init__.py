@@ -14,7 +14,20 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from galleries.errors import Refusal
-from galleries.models import Album, Alert, ApiToken, Archive, Collaborator, Link, Photo, ReturnLink, Selfie, User, Visit
+from galleries.models import (
+    Album,
+    Alert,
+    ApiToken,
+    Archive,
+    Collaborator,
+    Link,
+    Person,
+    Photo,
+    ReturnLink,
+    Selfie,
+    User,
+    Visit,
+)
 
 from .rule import (
     OWNER,
@@ -144,6 +157,15 @@ def alert_for(viewer: Viewer, album: Album, pk: uuid.UUID) -> Alert:
 def photo_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> Photo:
     """404 when it cannot be seen, 403 when this cannot be done with it."""
     return _one(viewer, visible_to(viewer, Photo).select_related("album"), pk, action)
+
+
+def person_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.EDIT) -> Person:
+    return _one(viewer, visible_to(viewer, Person).select_related("album"), pk, action)
+
+
+def person_in(viewer: Viewer, album: Album, pk: uuid.UUID) -> Person:
+    """Whom an album's photos are to be listed of."""
+    return _one(viewer, visible_to(viewer, Person).filter(album=album).select_related("album"), pk, Action.INSPECT)
 
 
 def selfie_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> Selfie:

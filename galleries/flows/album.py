@@ -13,7 +13,7 @@ from galleries.access import Viewer
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User
 
-from . import photo, quota, selfie
+from . import people, photo, quota, selfie
 from .doorbell import ring
 
 # A transaction of this size, and the files of it, take a fraction of a second.
@@ -87,6 +87,7 @@ def switch_face_search(
 def forget_faces(album: Album) -> None:
     # Searches before photos, as a search that is just being finished locks them.
     selfie.end(Selfie.objects.filter(album=album))
+    people.forget(album)
     album.photos.update_in_order(wanted_engine="", face_count=0)
     Face.objects.filter(photo__album=album).delete()
     EmbeddingBlock.objects.filter(album=album).delete()

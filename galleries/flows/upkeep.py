@@ -19,6 +19,7 @@ from galleries.models import (
     AskedAddress,
     EmbeddingBlock,
     Erasure,
+    Grouping,
     Guesses,
     Guest,
     GuestSearches,
@@ -29,7 +30,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import album, notice, photo, posted, reindex, selfie
+from . import album, notice, people, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ def ring_for_due() -> None:
         ring(selfie.work)
     if Selfie.objects.mail_due().exists():
         ring(notice.work)
+    if Grouping.objects.due().exists():
+        ring(people.work)
 
 
 def announce_left() -> None:

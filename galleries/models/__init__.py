@@ -6,6 +6,7 @@ from .budget import AskedAddress, GuestSearches, NewGuests
 from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
+from .people import Grouping, Person, Sighting
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
@@ -24,6 +25,7 @@ __all__ = [
     "EmbeddingBlock",
     "Erasure",
     "Face",
+    "Grouping",
     "Guesses",
     "Guest",
     "GuestKey",
@@ -32,10 +34,12 @@ __all__ = [
     "Link",
     "Match",
     "NewGuests",
+    "Person",
     "Photo",
     "ReturnLink",
     "SearchRecord",
     "Selfie",
+    "Sighting",
     "SoughtPerson",
     "Usage",
     "User",
