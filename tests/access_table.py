@@ -75,6 +75,7 @@ TABLE: dict[str, str] = {
     "POST api:album-links": _api("share", 201),
     "GET api:album-collaborators": _api("own", 200),
     "POST api:album-collaborators": _api("own", 201),
+    "GET api:album-collaborator": _api("own", 200),
     "PATCH api:album-collaborator": _api("own", 200),
     "DELETE api:album-collaborator": _api("own", 204),
     "POST api:album-archives": _api("inspect", 201),

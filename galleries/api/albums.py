@@ -57,6 +57,8 @@ _UPLOAD = {
 
 
 class AlbumList(OwnerView):
+    may_be_kept = in_one_transaction = True
+
     @extend_schema(operation_id="albums_list", parameters=PAGED, responses=page_of(AlbumSerializer))
     def get(self, request: Request) -> Response:
         return paged(request, access.albums_of(self.viewer), AlbumSerializer, self.told)
@@ -71,6 +73,11 @@ class AlbumList(OwnerView):
 
 
 class AlbumDetail(OwnerView):
+    may_be_kept = True
+
+    def hold(self, **ids: Any) -> None:
+        Album.objects.locked().filter(pk=ids["album_id"]).first()
+
     @extend_schema(responses=AlbumSerializer)
     def get(self, request: Request, album_id: UUID) -> Response:
         album = access.album_for(self.viewer, album_id, Action.INSPECT)
@@ -133,6 +140,7 @@ class PhotoCheck(OwnerView):
 
 
 class AlbumPhotos(OwnerView):
+    may_be_kept = True
     parser_classes = [MultiPartParser]
 
     @extend_schema(operation_id="albums_photos_list", parameters=PHOTOS_OF_STATE, responses=page_of(PhotoSerializer))
@@ -179,6 +187,8 @@ def _known_state(state: str) -> str:
 
 
 class AlbumProgress(OwnerView):
+    may_be_kept = True
+
     @extend_schema(responses=ProgressSerializer)
     def get(self, request: Request, album_id: UUID) -> Response:
         return Response(photo_flow.progress(access.album_for(self.viewer, album_id, Action.INSPECT)))
@@ -193,6 +203,8 @@ class AlbumRetry(OwnerView):
 
 
 class AlbumLinks(OwnerView):
+    in_one_transaction = True
+
     @extend_schema(operation_id="albums_links_list", parameters=PAGED, responses=page_of(LinkSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
         links = access.album_for(self.viewer, album_id, Action.SHARE).links.all()

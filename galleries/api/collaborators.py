@@ -1,5 +1,6 @@
 """/albums/{id}/collaborators/: who works on an album beside its owner; the owner's to say."""
 
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -37,6 +38,13 @@ class AlbumCollaborators(OwnerView):
 
 
 class CollaboratorDetail(OwnerView):
+    @extend_schema(responses=CollaboratorSerializer)
+    def get(self, request: Request, album_id: UUID, collaborator_id: UUID) -> Response:
+        return Response(CollaboratorSerializer(self._collaborator(album_id, collaborator_id)).data)
+
+    def hold(self, **ids: Any) -> None:
+        Collaborator.objects.select_for_update(no_key=True).filter(pk=ids["collaborator_id"]).first()
+
     @extend_schema(request=RoleSerializer, responses=CollaboratorSerializer)
     def patch(self, request: Request, album_id: UUID, collaborator_id: UUID) -> Response:
         collaborator = self._collaborator(album_id, collaborator_id)

@@ -17,8 +17,10 @@ from galleries.access import Action
 from galleries.errors import Refusal
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import visit
+from galleries.models import Link
 
 from .authentication import OwnerView, ViewerView
+from .conditions import tagged
 from .pages import PhotoPages
 from .schema import PHOTOS_PAGED, bytes_of, page_of
 from .serializers import (
@@ -34,6 +36,9 @@ from .serializers import (
 
 
 class LinkDetail(OwnerView):
+    def hold(self, **ids: Any) -> None:
+        Link.objects.select_for_update(no_key=True).filter(pk=ids["link_id"]).first()
+
     @extend_schema(responses=LinkSerializer)
     def get(self, request: Request, link_id: UUID) -> Response:
         link = access.link_for(self.viewer, link_id)
@@ -62,7 +67,8 @@ class LinkQr(OwnerView):
         code = segno.make_qr(address({"request": request}, "guest-link", token=link.token), error="m")
         svg = io.BytesIO()
         code.save(svg, kind="svg", scale=8, border=4, light="#fff")
-        return HttpResponse(svg.getvalue(), content_type="image/svg+xml")
+        answer: HttpResponse = tagged(request, HttpResponse(svg.getvalue(), content_type="image/svg+xml"))
+        return answer
 
 
 class SharedLink(ViewerView):

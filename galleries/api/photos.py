@@ -19,7 +19,7 @@ from galleries.access import Action
 from galleries.flows import archive as archive_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import visit
-from galleries.models import Photo
+from galleries.models import Album, Photo
 
 from .authentication import OwnerView, ViewerView
 from .schema import bytes_of
@@ -27,6 +27,13 @@ from .serializers import PhotoSerializer
 
 
 class PhotoDetail(OwnerView):
+    may_be_kept = True
+
+    def hold(self, **ids: Any) -> None:
+        """The album first, as everywhere."""
+        list(Album.objects.locked().filter(photos=ids["photo_id"]).values_list("pk"))
+        list(Photo.objects.select_for_update(no_key=True).filter(pk=ids["photo_id"]).values_list("pk"))
+
     @extend_schema(responses=PhotoSerializer)
     def get(self, request: Request, photo_id: UUID) -> Response:
         photo = access.photo_for(self.viewer, photo_id, Action.INSPECT)

@@ -23,6 +23,7 @@ from galleries.models import (
     Guesses,
     Guest,
     GuestSearches,
+    IdempotencyKey,
     NewGuests,
     Photo,
     SearchRecord,
@@ -139,6 +140,7 @@ def drop_old() -> None:
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
     for budget in (NewGuests, GuestSearches, AskedAddress, Guesses):
         budget.objects.over().delete()
+    IdempotencyKey.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

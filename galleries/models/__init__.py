@@ -6,6 +6,7 @@ from .budget import AskedAddress, GuestSearches, NewGuests
 from .collaborator import Collaborator
 from .erasure import Arrival, Erasure
 from .guesses import Guesses
+from .idempotency import IdempotencyKey
 from .people import Grouping, Person, Sighting
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
@@ -30,6 +31,7 @@ __all__ = [
     "Guest",
     "GuestKey",
     "GuestSearches",
+    "IdempotencyKey",
     "LegalBasis",
     "Link",
     "Match",
