@@ -185,7 +185,7 @@ def face(preview: bytes, x: float, y: float, width: float, height: float) -> byt
     top = min(max((y + height / 2) * high - side / 2, 0), high - side)
     image.draft("RGB", _fit(image.size, round(max(image.size) * min(1, FACE_EDGE / side))))
     scale = image.width / wide
-    square = tuple(scale * edge for edge in (left, top, left + side, top + side))
+    square = scale * left, scale * top, scale * (left + side), scale * (top + side)
     return _encoded(image.resize((FACE_EDGE, FACE_EDGE), Image.Resampling.HAMMING, box=square))
 
 

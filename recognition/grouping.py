@@ -169,7 +169,8 @@ class _Groups:
         self.nearest[around] = by = now[self.nearest[around]]
         likeness = np.einsum("ij,ij->i", self.centres[around], self.centres[by])
         kept = likeness >= self.likeness[around]
-        kept &= np.array([to not in self.never.get(one, ()) for one, to in zip(around, by, strict=True)], dtype=bool)
+        parted = [to in self.never.get(one, ()) for one, to in zip(around.tolist(), by.tolist(), strict=True)]
+        kept &= ~np.array(parted, dtype=np.bool_)
         self.likeness[around[kept]] = likeness[kept]
         return set(around[~kept].tolist()) - changed
 
@@ -184,8 +185,8 @@ def _with_the_rest(
     """Give each row of nobody to the nearest person for whom it is a sure hit; the nearest rows first."""
     rest = np.flatnonzero(numbers == NOBODY)
     seen = defaultdict(set)
-    for row in np.flatnonzero(numbers != NOBODY):
-        seen[int(numbers[row])].add(int(photos[row]))
+    for member in np.flatnonzero(numbers != NOBODY):
+        seen[int(numbers[member])].add(int(photos[member]))
     numbers = numbers.copy()
     for _, row, person in sorted(_sure(vectors, numbers, rest, thresholds)):
         free = numbers[row] == NOBODY and photos[row] not in seen[person]

@@ -7,6 +7,7 @@ consent or a lost role counts on the next request.
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from typing import TypeVar
 
 from django.conf import settings
@@ -163,9 +164,13 @@ def person_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.EDIT) -> P
     return _one(viewer, visible_to(viewer, Person).select_related("album"), pk, action)
 
 
-def person_in(viewer: Viewer, album: Album, pk: uuid.UUID) -> Person:
-    """Whom an album's photos are to be listed of."""
-    return _one(viewer, visible_to(viewer, Person).filter(album=album).select_related("album"), pk, Action.INSPECT)
+def people_in(viewer: Viewer, album: Album, pks: Iterable[uuid.UUID]) -> list[Person]:
+    """All of them, or 404: who is in another album is nobody here."""
+    wanted = set(pks)
+    found = list(visible_to(viewer, Person).filter(album=album, pk__in=wanted))
+    if len(found) < len(wanted):
+        raise Http404
+    return found
 
 
 def selfie_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> Selfie:

@@ -22,6 +22,7 @@ from galleries.models import Album, Link, Photo
 
 from .authentication import OwnerView
 from .pages import PhotoPages, paged
+from .people import person_asked_for
 from .schema import PAGED, PHOTOS_OF_STATE, page_of
 from .serializers import (
     AlbumSerializer,
@@ -145,12 +146,12 @@ class AlbumPhotos(OwnerView):
 
     @extend_schema(operation_id="albums_photos_list", parameters=PHOTOS_OF_STATE, responses=page_of(PhotoSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
-        photos = access.album_for(self.viewer, album_id, Action.INSPECT).photos.by_moment()
+        album = access.album_for(self.viewer, album_id, Action.INSPECT)
+        photos = album.photos.by_moment()
         if state := request.query_params.get("state"):
             photos = photos.filter(state=_known_state(state))
         if "person" in request.query_params:
-            # Left out, it would answer with everybody's photos.
-            raise ValidationError({"person": "Photos cannot be listed by person yet."})
+            photos = photos.filter(person_asked_for(self.viewer, album, request.query_params["person"]).photos)
         return paged(request, photos, PhotoSerializer, {"request": request}, PhotoPages)
 
     @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})

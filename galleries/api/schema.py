@@ -1,6 +1,7 @@
 """What the OpenAPI description says beyond what serializers say: pages of lists, bytes, problems, the guest's key."""
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
@@ -16,7 +17,11 @@ _LIMIT = OpenApiParameter(
 )
 PAGED = [_CURSOR, _LIMIT]
 PHOTOS_PAGED = [*PAGED, OpenApiParameter("ordering", str, enum=list(ORDERINGS))]
-PHOTOS_OF_STATE = [*PHOTOS_PAGED, OpenApiParameter("state", str, enum=Photo.State.values)]
+PHOTOS_OF_STATE = [
+    *PHOTOS_PAGED,
+    OpenApiParameter("state", str, enum=Photo.State.values),
+    OpenApiParameter("person", UUID, description="Only photos in which this person of the album is seen."),
+]
 
 
 def page_of(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:

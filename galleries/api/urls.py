@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from . import albums, audit, brand, collaborators, links, photos, selfies
+from . import albums, audit, brand, collaborators, links, people, photos, selfies
 from .authentication import Nothing
 
 app_name = "api"
@@ -30,6 +30,12 @@ urlpatterns = [
         name="album-collaborator",
     ),
     path("albums/<uuid:album_id>/archives/", albums.AlbumArchives.as_view(), name="album-archives"),
+    path("albums/<uuid:album_id>/people/", people.AlbumPeople.as_view(), name="album-people"),
+    path("albums/<uuid:album_id>/people/state/", people.AlbumPeopleState.as_view(), name="album-people-state"),
+    path("people/<uuid:person_id>/", people.PersonDetail.as_view(), name="person"),
+    path("people/<uuid:person_id>/face", people.PersonFace.as_view(), name="person-face"),
+    path("people/<uuid:person_id>/merge/", people.PersonMerge.as_view(), name="person-merge"),
+    path("people/<uuid:person_id>/remove/", people.PersonRemove.as_view(), name="person-remove"),
     path("photos/<uuid:photo_id>/", photos.PhotoDetail.as_view(), name="photo"),
     path("photos/<uuid:photo_id>/thumb", photos.PhotoThumb.as_view(), name="photo-thumb"),
     path("photos/<uuid:photo_id>/preview", photos.PhotoPreview.as_view(), name="photo-preview"),

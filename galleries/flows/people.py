@@ -146,10 +146,20 @@ def remove(person: Person, photos: Iterable[uuid.UUID]) -> int:
     return count
 
 
-def _begin_to_say(person: Person) -> None:
-    """Whoever is at the people of this album comes after; a worker that has begun without this begins anew."""
+def best_face(person: Person) -> Sighting | None:
+    """Where their face is best to be seen."""
+    return person.sightings.there().select_related("photo").order_by("-quality", "pk").first()
+
+
+def hold(person: Person) -> None:
+    """Until the end of the transaction whoever changes the people of this album waits."""
     Album.objects.locked().filter(pk=person.album_id).first()
     Grouping.objects.locked().filter(pk=person.album_id).first()
+
+
+def _begin_to_say(person: Person) -> None:
+    """A worker that has begun without this begins anew."""
+    hold(person)
     if not Person.objects.filter(pk=person.pk).exists():
         raise Refusal("gone", "This person is not in the album any more.", status=410)
     person.refresh_from_db(fields=["name", "hidden"])

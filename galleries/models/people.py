@@ -55,8 +55,9 @@ class Grouping(Leased):
 
 class PersonQuerySet(models.QuerySet["Person"]):
     def counted(self) -> Self:
-        """With the number of photos that each is seen in, as they are right now."""
-        return self.annotate(photo_count=Count("sightings", filter=~Q(sightings__said=Sighting.Said.NOT)))
+        """With the number of photos that each is seen in, as they are right now; the most first."""
+        count = Count("sightings", filter=~Q(sightings__said=Sighting.Said.NOT))
+        return self.annotate(photo_count=count).order_by("-photo_count", "pk")
 
     def listed(self) -> Self:
         """Those worth a look: seen often enough, or given a name."""
@@ -91,9 +92,6 @@ class SightingQuerySet(models.QuerySet["Sighting"]):
     def there(self) -> Self:
         """Without those of which somebody has said that it is not this person."""
         return self.exclude(said=Sighting.Said.NOT)
-
-    def best_first(self) -> Self:
-        return self.order_by("-quality", "pk")
 
 
 class Sighting(models.Model):
