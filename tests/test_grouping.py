@@ -1,10 +1,17 @@
 """Faces -> people, on vectors that are made up, and on the faces of a labelled album."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import recognition
+from galleries import images
+from galleries.management.commands.match_folder import FolderSearch, Photo, Rows
+from galleries.management.grouped import group_all, score
+from galleries.management.labelled import people, read_labels
+from recognition import grouping
 from recognition.embedding import unit
 
 DIMENSION = 128
@@ -116,13 +123,36 @@ def test_in_blocks_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch, size:
 
 def test_a_large_group_takes_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """One face a round would take hours for an album of portraits."""
-    from recognition import grouping
-
-    rounds = []
+    rounds: list[int] = []
     look_around = grouping._Groups._look_around
-    monkeypatch.setattr(
-        grouping._Groups, "_look_around", lambda self, changed: rounds.append(1) or look_around(self, changed)
-    )
+
+    def counted(self: grouping._Groups, changed: NDArray[np.intp]) -> None:
+        rounds.append(len(changed))
+        look_around(self, changed)
+
+    monkeypatch.setattr(grouping._Groups, "_look_around", counted)
     vectors, people = faces(500)
     assert as_sets(grouped(vectors)) == whose(people)
     assert len(rounds) < 40
+
+
+def test_groups_are_scored_by_pairs_of_labelled_faces() -> None:
+    names = ["ann", "ann", "ann", "bob", "bob", "", "cal", "dan", "dan"]
+    result = score(np.array([0, 0, 1, 0, 2, 0, -1, -1, -1]), names)
+    assert (result.found, result.missed, result.wrong) == (1, 4, 2)
+    assert (result.groups, result.mixed) == (1, 1)
+    assert (result.people, result.several, result.unseen) == (3, 2, 1)
+
+
+def test_the_people_of_a_labelled_event(photos_dir: Path) -> None:
+    """By what evaluate_faces says of the whole, of which this is a part: whoever is grouped is one person."""
+    labels = read_labels(photos_dir / "event" / "labels.json")
+    chosen = sorted({photo for guest in sorted(labels.selfies)[:2] for photo in labels.photos_of(guest)})
+    photos = {}
+    for name in chosen:
+        pixels = images.decode(photos_dir / "event" / "photos" / name, images.DECODE_EDGE)
+        photos[name] = Photo(pixels.width, pixels.height, recognition.find_faces(pixels.pixels))
+    searched = FolderSearch(photos, Rows.of(photos))
+    result = score(group_all(searched.rows), people(searched, labels))
+    assert result.wrong == 0
+    assert result.found > result.missed
