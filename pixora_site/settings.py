@@ -206,8 +206,8 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.selfie.work": {"queue": "selfie"},
     "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
     "galleries.flows.notice.work": {"queue": "upkeep"},
-    # Where a task may take long, and is ended when it takes too long.
-    "galleries.flows.people.work": {"queue": "ingest"},
+    # Of the same workers as photos, which would leave no room for its rings in a queue of theirs.
+    "galleries.flows.people.work": {"queue": "people"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {

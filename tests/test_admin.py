@@ -22,6 +22,7 @@ from galleries.models import (
     EmbeddingBlock,
     Erasure,
     Face,
+    Grouping,
     Guesses,
     Guest,
     GuestKey,
@@ -30,10 +31,12 @@ from galleries.models import (
     Link,
     Match,
     NewGuests,
+    Person,
     Photo,
     ReturnLink,
     SearchRecord,
     Selfie,
+    Sighting,
     SoughtPerson,
     Usage,
     User,
@@ -48,6 +51,8 @@ REGISTERED = [model for model in admin.site._registry if model._meta.app_label =
 WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
 # What is counted and watched, for the owner of an album or for nobody.
 WITHIN_OTHERS |= {Alert, AskedAddress, Guesses, GuestSearches, SoughtPerson, SearchRecord}
+# Whom a photographer sees in an album is their business.
+WITHIN_OTHERS |= {Grouping, Person, Sighting}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
 from galleries.flows import people as people_flow
@@ -30,7 +31,7 @@ def photos(searchable: Album) -> list[Photo]:
 def ann(searchable: Album, owner: User, photos: list[Photo]) -> Person:
     """In the album's first three photos; Bob is in the last two."""
     people_flow.switch(searchable, True, by=owner)
-    Grouping.objects.update(wanted_at=None, photo_count=5)
+    Grouping.objects.update(wanted_at=None, grouped_at=Now())
     seen(searchable, "Bob", photos[3:])
     return seen(searchable, "Ann", photos[:3])
 

@@ -49,7 +49,7 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
 class PeopleStateSerializer(serializers.Serializer[Any]):
     on = serializers.BooleanField(help_text="Only the owner switches it; off deletes all groups and names.")
     state = serializers.ChoiceField(["off", "working", "ready"], read_only=True)
-    scanned = serializers.IntegerField(read_only=True, help_text="Photos whose faces are grouped.")
+    scanned = serializers.IntegerField(read_only=True, help_text="Photos whose faces are measured.")
     total = serializers.IntegerField(read_only=True)
 
 

@@ -51,7 +51,7 @@ _BATCH = 1000
 
 @dataclass(frozen=True)
 class Progress:
-    """`scanned` photos of `total` are in the people that are shown. `state`: off, working or ready."""
+    """`scanned` photos of `total` have had their faces measured. `state`: off; working, also at sorting them; ready."""
 
     state: str
     scanned: int = 0
@@ -64,8 +64,9 @@ def progress(album: Album) -> Progress:
         return Progress("off")
     coming = [Photo.State.READY, Photo.State.UPLOADED, Photo.State.PROCESSING]
     total = album.photos.filter(state__in=coming).count()
-    done = grouping.wanted_at is None and grouping.photo_count is not None and not _is_busy(album)
-    return Progress("ready" if done else "working", total if done else min(grouping.photo_count or 0, total), total)
+    scanned = min(EmbeddingBlock.objects.filter(album=album.pk, engine=album.engine).count(), total)
+    done = grouping.wanted_at is None and grouping.grouped_at is not None and not _is_busy(album)
+    return Progress("ready" if done else "working", scanned, total)
 
 
 def _is_busy(album: Album) -> bool:
@@ -318,10 +319,7 @@ def _keep(grouping: Grouping, found: Found | None, *, rest_seconds: float) -> No
         _drop_who_is_gone(album)
         now = EmbeddingBlock.objects.filter(album=album, engine=album.engine).values_list("pk", flat=True)
         again = from_now(SETTLE_SECONDS) if set(now) != set(found.seen.index.blocks) else None
-        photo_count = len(found.seen.index.photos)
-        Grouping.objects.release(
-            grouping, rest_seconds=rest_seconds, attempts=0, wanted_at=again, photo_count=photo_count
-        )
+        Grouping.objects.release(grouping, rest_seconds=rest_seconds, attempts=0, wanted_at=again, grouped_at=Now())
 
 
 def _write(album: Album, found: Found) -> None:

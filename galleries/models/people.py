@@ -44,8 +44,7 @@ class Grouping(Leased):
     switched_on_at = models.DateTimeField(auto_now_add=True)
     # When there is something to do: faces came or went, or somebody said who is who. Null: nothing.
     wanted_at = models.DateTimeField(null=True, db_index=True)
-    # How many photos the people that are there were found in; null until they were first looked for.
-    photo_count = models.PositiveIntegerField(null=True)
+    grouped_at = models.DateTimeField(null=True)
 
     objects = GroupingQuerySet.as_manager()
 

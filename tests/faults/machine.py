@@ -76,7 +76,7 @@ class Machine:
         if name == "downloads":
             host, _, port = self.site.url.removeprefix("http://").rpartition(":")
             return f"--bind={host}:{int(port) + 1}"
-        return f"--queues={name}"
+        return "--queues=ingest,people" if name == "ingest" else f"--queues={name}"
 
 
 def prepare(data_dir: Path) -> None:
