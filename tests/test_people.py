@@ -19,7 +19,7 @@ from galleries.flows import photo as photo_flow
 from galleries.flows import reindex, upkeep
 from galleries.models import Album, Grouping, Person, Photo, Sighting, User
 from tests import pictures
-from tests.conftest import ready_photo, search
+from tests.conftest import ready_photo, search, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ANN, BOB, CAL = pictures.STRANGERS[:3]
@@ -221,6 +221,18 @@ def test_what_was_said_outlives_the_engine(party: Album) -> None:
     group(party)
     assert photos_of(Person.objects.get(name="Ann")) == names("ann", 3)
     assert person_in(party, "bob0.jpg") == person_in(party, "bob1.jpg")
+
+
+def test_what_was_said_goes_over_to_a_photo_that_takes_another_s_place(party: Album) -> None:
+    ann = person_in(party, "ann0.jpg")
+    people_flow.remove(ann, [party.photos.get(name="ann3.jpg").pk])
+    for name in ("ann2.jpg", "ann3.jpg"):
+        old = party.photos.get(name=name)
+        photo_flow.receive(party, f"new-{name}", "", [photo_of(ANN, light=1.1) + name.encode()], replaces=old.pk)
+    work_off()
+    assert photos_of(ann) == names("ann", 2) | {"new-ann2.jpg"}
+    group(party)
+    assert photos_of(ann) == names("ann", 2) | {"new-ann2.jpg"}
 
 
 # Two at once
