@@ -1,7 +1,7 @@
+from .flows.grouping import work as grouping_work
 from .flows.notice import work as notice_work
-from .flows.people import work as people_work
 from .flows.photo import work as photo_work
 from .flows.selfie import work as selfie_work
 from .flows.upkeep import sweep
 
-__all__ = ["notice_work", "people_work", "photo_work", "selfie_work", "sweep"]
+__all__ = ["grouping_work", "notice_work", "photo_work", "selfie_work", "sweep"]

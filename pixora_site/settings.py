@@ -207,7 +207,7 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
     "galleries.flows.notice.work": {"queue": "upkeep"},
     # Of the same workers as photos, which would leave no room for its rings in a queue of theirs.
-    "galleries.flows.people.work": {"queue": "people"},
+    "galleries.flows.grouping.work": {"queue": "people"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {

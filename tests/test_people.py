@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 import recognition
 from galleries.errors import Refusal
 from galleries.flows import album as album_flow
+from galleries.flows import grouping as grouping_flow
 from galleries.flows import people as people_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import reindex, upkeep
@@ -47,7 +48,7 @@ def taken(album: Album, **people: int) -> None:
 def group(album: Album) -> None:
     """What the worker does once things have settled."""
     Grouping.objects.filter(album=album).update(wanted_at=Now(), lease_until=None)
-    people_flow.work()
+    grouping_flow.work()
 
 
 def photos_of(person: Person) -> set[str]:
@@ -105,7 +106,7 @@ def test_everybody_who_was_photographed_twice_is_a_person(party: Album) -> None:
 def test_nobody_is_looked_for_unless_the_owner_wants_it(searchable: Album) -> None:
     taken(searchable, ann=2)
     upkeep.sweep()
-    people_flow.work()
+    grouping_flow.work()
     assert not Person.objects.exists()
     assert people_flow.progress(searchable).state == "off"
 
@@ -134,10 +135,10 @@ def test_the_sweeper_finds_an_album_that_waits(party: Album, monkeypatch: pytest
     rung: list[Any] = []
     monkeypatch.setattr(upkeep, "ring", rung.append)
     upkeep.ring_for_due()
-    assert people_flow.work not in rung
+    assert grouping_flow.work not in rung
     Grouping.objects.update(wanted_at=Now(), lease_until=None)
     upkeep.ring_for_due()
-    assert people_flow.work in rung
+    assert grouping_flow.work in rung
 
 
 def test_grouped_again_nothing_is_written_anew(party: Album) -> None:
@@ -183,6 +184,20 @@ def test_of_two_faces_in_one_photo_a_merged_person_keeps_their_own(party: Album)
     assert ann.sightings.get(photo__name="both.jpg").pk == own.pk
     group(party)
     assert ann.sightings.there().filter(photo__name="both.jpg").count() == 1
+
+
+def test_a_merge_of_whom_was_kept_away_brings_them_back(party: Album) -> None:
+    """And what was said of one of them holds for both."""
+    ann, bob = person_in(party, "ann0.jpg"), person_in(party, "bob0.jpg")
+    photos = {photo.name: photo.pk for photo in party.photos.all()}
+    people_flow.remove(ann, [photos["ann2.jpg"], photos["ann3.jpg"]])
+    group(party)
+    apart = person_in(party, "ann3.jpg")
+    people_flow.remove(apart, [photos["ann3.jpg"]])
+    people_flow.merge(ann, [apart, bob])
+    for _ in range(2):
+        assert photos_of(ann) == names("ann", 3) | names("bob", 2)
+        group(party)
 
 
 def test_who_is_said_not_to_be_a_person_stays_away_from_them(party: Album) -> None:
@@ -248,9 +263,9 @@ def claimed() -> Grouping:
 def test_what_is_said_while_a_worker_groups_counts(party: Album) -> None:
     ann, bob = person_in(party, "ann0.jpg"), person_in(party, "bob0.jpg")
     grouping = claimed()
-    found = people_flow._find(party)
+    found = grouping_flow._find(party)
     people_flow.merge(ann, [bob])
-    people_flow._keep(grouping, found, rest_seconds=0)
+    grouping_flow._keep(grouping, found, rest_seconds=0)
     assert as_names(party) == {names("ann", 4) | names("bob", 2)}
     assert Grouping.objects.get().wanted_at is not None
 
@@ -258,14 +273,14 @@ def test_what_is_said_while_a_worker_groups_counts(party: Album) -> None:
 @pytest.mark.parametrize("end", ["people off", "face search off", "album deleted"])
 def test_what_ends_while_a_worker_groups_leaves_nothing(party: Album, owner: User, end: str) -> None:
     grouping = claimed()
-    found = people_flow._find(party)
+    found = grouping_flow._find(party)
     if end == "people off":
         people_flow.switch(party, False, by=owner)
     elif end == "face search off":
         album_flow.switch_face_search(party, False)
     else:
         album_flow.delete(party)
-    people_flow._keep(grouping, found, rest_seconds=0)
+    grouping_flow._keep(grouping, found, rest_seconds=0)
     assert not Grouping.objects.exists()
     assert not Person.objects.exists()
     assert not Sighting.objects.exists()
@@ -273,13 +288,39 @@ def test_what_ends_while_a_worker_groups_leaves_nothing(party: Album, owner: Use
 
 def test_photos_that_come_and_go_while_a_worker_groups_are_seen_to(party: Album) -> None:
     grouping = claimed()
-    found = people_flow._find(party)
+    found = grouping_flow._find(party)
     photo_flow.delete(party.photos.filter(name="ann0.jpg"))
     ready_photo(party, photo_of(BOB, light=0.9), "late.jpg")
-    people_flow._keep(grouping, found, rest_seconds=0)
+    grouping_flow._keep(grouping, found, rest_seconds=0)
     assert Grouping.objects.get().wanted_at is not None
     group(party)
     assert as_names(party) == {names("ann", 4) - {"ann0.jpg"}, names("bob", 2) | {"late.jpg"}}
+
+
+def test_an_engine_that_changes_while_a_worker_groups_is_seen_to(party: Album) -> None:
+    grouping = claimed()
+    found = grouping_flow._find(party)
+    reindex.begin(party, "centerface-onnx+Dlib@1")
+    while Photo.objects.due().exists():
+        photo_flow.work()
+    reindex.advance(party)
+    grouping_flow._keep(grouping, found, rest_seconds=0)
+    assert Grouping.objects.get().wanted_at is not None
+
+
+def test_what_is_said_between_two_steps_of_a_worker_counts(party: Album) -> None:
+    ready_photo(party, photo_of(BOB, light=0.9), "late.jpg")
+    grouping = claimed()
+    found = grouping_flow._find(party)
+    assert found
+    steps = list(grouping_flow._steps(found))
+    with grouping_flow._held(grouping) as album:
+        steps[0](album)
+    people_flow.describe(person_in(party, "ann0.jpg"), name="Ann")
+    grouping_flow._keep(grouping, found, rest_seconds=0)
+    assert not Sighting.objects.filter(photo__name="late.jpg").exists()
+    group(party)
+    assert as_names(party) == {names("ann", 4), names("bob", 2) | {"late.jpg"}}
 
 
 def test_a_worker_that_fails_tries_again(party: Album, monkeypatch: pytest.MonkeyPatch) -> None:

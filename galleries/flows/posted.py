@@ -9,7 +9,7 @@ from galleries.models import EmbeddingBlock, Selfie
 from galleries.models.photo import stack
 from recognition.types import Vector
 
-from . import people
+from . import grouping
 from .doorbell import ring
 from .selfie import work
 
@@ -24,7 +24,7 @@ def announce(album_id: uuid.UUID, engine: str) -> None:
     with transaction.atomic():
         Selfie.objects.filter(pk__in=near).update_in_order(wanted=True)
         fresh.filter(pk__in=[block[0] for block in blocks]).update(announced=True)
-        people.want(album_id, engine)
+        grouping.want(album_id, engine)
         if near:
             ring(work)
 

@@ -31,7 +31,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import album, notice, people, photo, posted, reindex, selfie
+from . import album, grouping, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def ring_for_due() -> None:
     if Selfie.objects.mail_due().exists():
         ring(notice.work)
     if Grouping.objects.due().exists():
-        ring(people.work)
+        ring(grouping.work)
 
 
 def announce_left() -> None:
