@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match, Topic
+from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match, Person, Topic
 from galleries.models.album import MOST_PERSONS_A_GUEST
 
 _PASSWORD_LENGTH = 128
@@ -302,6 +302,18 @@ class ZipForm(forms.Form):
 
     photo = PhotoIdsField(required=False)
     size = forms.ChoiceField(choices=Archive.Size.choices)
+
+
+class PersonForm(forms.ModelForm):
+    class Meta:
+        model = Person
+        fields = ["name"]
+
+
+class PeopleForm(forms.Form):
+    """Those who are ticked, as UUIDs."""
+
+    person = PhotoIdsField(error_messages={"required": _("Tick the faces first.")})
 
 
 class FirstAdminForm(forms.Form):

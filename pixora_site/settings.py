@@ -213,6 +213,8 @@ CELERY_TASK_ROUTES = {
     # Upkeep's worker too, which asks its queues in turn: a sweep waits behind one of these at most.
     "galleries.flows.delivery.work": {"queue": "outgoing"},
     "galleries.flows.mail.work": {"queue": "outgoing"},
+    # Of the same workers as photos, which would leave no room for its rings in a queue of theirs.
+    "galleries.flows.grouping.work": {"queue": "people"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {

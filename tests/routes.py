@@ -14,8 +14,8 @@ from tests import pictures
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SELFIE = {"selfie": pictures.selfie_jpeg(), "consent": "true"}
-# What is sent where a form is wanted, "photo_id" and "alert_id" standing for the world's; other routes of the API get
-# JSON.
+# What is sent where a form is wanted, "photo_id", "alert_id" and "person_id" standing for the world's; other routes of
+# the API get JSON.
 FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:album-photos"): {"file": pictures.jpeg(pictures.quadrants())},
     ("PUT", "api:album-logo"): {"logo": pictures.png(pictures.quadrants())},
@@ -33,6 +33,9 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "album-collaborator"): {"role": "viewer"},
     ("POST", "album-photos-change"): {"photo": "photo_id", "change": "hide"},
     ("POST", "album-photos-delete"): {"photo": "photo_id", "confirmed": "yes"},
+    ("POST", "album-people"): {"on": "yes"},
+    ("POST", "person"): {"name": "Ann"},
+    ("POST", "person-remove"): {"photo": "photo_id"},
     ("POST", "photo"): {"hidden": "yes"},
     ("POST", "album-searches"): {"alert": "alert_id"},
     ("POST", "token-revoke"): {"confirmed": "yes"},
@@ -51,6 +54,10 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:albums"): {"title": "A"},
     ("PATCH", "api:album"): {"title": "A"},
     ("PATCH", "api:photo"): {"hidden": True},
+    ("PUT", "api:album-people-state"): {"on": True},
+    ("PATCH", "api:person"): {"name": "Ann"},
+    ("POST", "api:person-merge"): {"people": ["person_id"]},
+    ("POST", "api:person-remove"): {"photos": ["photo_id"]},
     ("PATCH", "api:link"): {"can_download": False},
     ("POST", "api:album-photos-check"): {"files": []},
     ("POST", "api:album-collaborators"): {"email": "ada@example.org", "role": "viewer"},
@@ -123,7 +130,7 @@ def body(method: str, name: str, ids: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _filled(fields: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
-    named = ("photo_id", "alert_id", "return_token")
+    named = ("photo_id", "alert_id", "return_token", "person_id")
 
     def filled(value: Any) -> Any:
         if isinstance(value, list):

@@ -23,6 +23,7 @@ from galleries.models import (
     EmbeddingBlock,
     Erasure,
     Face,
+    Grouping,
     Guesses,
     Guest,
     GuestKey,
@@ -37,6 +38,8 @@ from galleries.models import (
     ReturnLink,
     SearchRecord,
     Selfie,
+    Sighting,
+    SoughtPerson,
     Usage,
     User,
     Visit,
@@ -49,7 +52,9 @@ REGISTERED = [model for model in admin.site._registry if model._meta.app_label =
 # Rows of another row, shown with it or, as vectors, to nobody.
 WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
 # What is counted and watched, for the owner of an album or for nobody.
-WITHIN_OTHERS |= {Alert, AskedAddress, DayCount, Guesses, GuestSearches, OwnerSearches, Person, SearchRecord}
+WITHIN_OTHERS |= {Alert, AskedAddress, DayCount, Guesses, GuestSearches, OwnerSearches, SoughtPerson, SearchRecord}
+# Whom a photographer sees in an album is their business.
+WITHIN_OTHERS |= {Grouping, Person, Sighting}
 
 
 @pytest.fixture

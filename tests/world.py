@@ -33,13 +33,16 @@ from galleries.models import (
     ApiToken,
     Archive,
     Collaborator,
+    Grouping,
     Guest,
     Link,
     Mail,
     Match,
+    Person,
     Photo,
     ReturnLink,
     Selfie,
+    Sighting,
     User,
     Visit,
 )
@@ -161,6 +164,7 @@ def tenant(name: str, word: str) -> Tenant:
         "delivery_id": event_flow.try_out(webhook).pk,
         "photo_id": photo.pk,
         "alert_id": alert.pk,
+        "person_id": _seen(photo, word).pk,
         "token_id": ApiToken.objects.create(user=owner)[0].public_id,
         "collaborator_id": collaborator.pk,
         "own_archive_id": archive_flow.of_album(Viewer(owner), album, None, "original").pk,
@@ -168,6 +172,14 @@ def tenant(name: str, word: str) -> Tenant:
         **_ids_of_guest(found, link),
     }
     return Tenant(owner, album, found, ids, {"ready": photo})
+
+
+def _seen(photo: Photo, word: str) -> Person:
+    """Whom the photographer sees in a photo."""
+    Grouping.objects.create(album=photo.album)
+    person = Person.objects.create(album=photo.album, name=f"Name {word}")
+    Sighting.objects.create(person=person, photo=photo, **_BOX)
+    return person
 
 
 def _ids_of_guest(found: Found, link: Link) -> dict[str, Any]:
@@ -224,6 +236,7 @@ def _deleted_twin(olga: Tenant) -> dict[str, Any]:
     # Nobody has this one back: it is being erased.
     Album.objects.create(owner=olga.owner, title=f"Doomed {OLGAS}", deleted_at=timezone.now(), doomed=True)
     ids = {"album_id": twin.pk, "photo_id": photo.pk, "link_id": link.pk, "token": link.token}
+    ids["person_id"] = _seen(photo, f"deleted {OLGAS}").pk
     return ids | {"selfie_id": selfie.pk, "return_token": ReturnLink.make(selfie), "collaborator_id": row.pk}
 
 

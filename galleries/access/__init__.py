@@ -7,6 +7,7 @@ consent or a lost role counts on the next request.
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from typing import TypeVar
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from galleries.models import (
     Delivery,
     Link,
     Mail,
+    Person,
     Photo,
     ReturnLink,
     Selfie,
@@ -190,6 +192,19 @@ def alert_for(viewer: Viewer, album: Album, pk: uuid.UUID) -> Alert:
 def photo_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> Photo:
     """404 when it cannot be seen, 403 when this cannot be done with it."""
     return _one(viewer, visible_to(viewer, Photo).select_related("album"), pk, action)
+
+
+def person_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.EDIT) -> Person:
+    return _one(viewer, visible_to(viewer, Person).select_related("album"), pk, action)
+
+
+def people_in(viewer: Viewer, album: Album, pks: Iterable[uuid.UUID]) -> list[Person]:
+    """All of them, or 404: who is in another album is nobody here."""
+    wanted = set(pks)
+    found = list(visible_to(viewer, Person).filter(album=album, pk__in=wanted))
+    if len(found) < len(wanted):
+        raise Http404
+    return found
 
 
 def selfie_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> Selfie:

@@ -3,8 +3,9 @@
 A guest sees the photos of their own searches, and what their link opens; a search and its zips are theirs alone. An
 album, with all that is in it, is its owner's. Collaborators look on and download; an editor also does the day's work,
 which the owner can put right again: takes photos in, hides and deletes them, says what the album is called and how it
-looks, makes and ends links. What cannot be taken back, or is answered for by law, stays with the owner: to delete the
-album, search for faces, choose collaborators, and change or lift the password of a link that is out.
+looks, names the people in it, makes and ends links. What cannot be taken back, or is answered for by law, stays with
+the owner: to delete the album, search for faces, group them into people, choose collaborators, and change or lift the
+password of a link that is out.
 Whatever is not said here is denied. All of it is looked up anew at every use.
 """
 
@@ -15,7 +16,20 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from galleries.models import Album, Alert, Archive, Collaborator, Delivery, Link, Match, Photo, Selfie, Visit, Webhook
+from galleries.models import (
+    Album,
+    Alert,
+    Archive,
+    Collaborator,
+    Delivery,
+    Link,
+    Match,
+    Person,
+    Photo,
+    Selfie,
+    Visit,
+    Webhook,
+)
 from galleries.models.sharing import open_link
 
 from .viewer import Viewer
@@ -168,6 +182,8 @@ _RULES: dict[type[Model], Callable[[Viewer], QuerySet[Any]]] = {
     Link: lambda viewer: _in_albums(viewer, Link, Action.SHARE),
     Collaborator: lambda viewer: _in_albums(viewer, Collaborator, Action.OWN),
     Alert: lambda viewer: _in_albums(viewer, Alert, Action.OWN),
+    # Guests never: neither whom the photographer sees in the album, nor what they call them.
+    Person: lambda viewer: _in_albums(viewer, Person, Action.INSPECT),
     Photo: _photos,
     Selfie: _selfies,
     Archive: _archives,

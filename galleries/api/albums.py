@@ -23,7 +23,8 @@ from galleries.models import Album, Photo
 from . import filters
 from .authentication import OwnerView
 from .pages import AlbumPages, PhotoPages, paged
-from .schema import PAGED, page_of, paged_by
+from .people import person_asked_for
+from .schema import OF_PERSON, PAGED, page_of, paged_by
 from .serializers import (
     AlbumSerializer,
     ArchiveRequestSerializer,
@@ -158,16 +159,15 @@ class AlbumPhotos(OwnerView):
 
     @extend_schema(
         operation_id="albums_photos_list",
-        parameters=[*paged_by(PhotoPages), filters.PhotoFilters],
+        parameters=[*paged_by(PhotoPages), filters.PhotoFilters, OF_PERSON],
         responses=page_of(PhotoSerializer),
     )
     def get(self, request: Request, album_id: UUID) -> Response:
         """List the photos of an album, in any state"""
-        photos = access.album_for(self.viewer, album_id, Action.INSPECT).photos.by_moment()
-        photos = filters.PhotoFilters.narrow(photos, request)
+        album = access.album_for(self.viewer, album_id, Action.INSPECT)
+        photos = filters.PhotoFilters.narrow(album.photos.by_moment(), request)
         if "person" in request.query_params:
-            # Left out, it would answer with everybody's photos.
-            raise ValidationError({"person": "Photos cannot be listed by person yet."})
+            photos = photos.filter(person_asked_for(self.viewer, album, request.query_params["person"]).photos)
         return paged(request, photos, PhotoSerializer, {"request": request}, PhotoPages)
 
     @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})

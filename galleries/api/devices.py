@@ -123,7 +123,7 @@ class SelfieMail(ViewerView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, selfie_id: UUID) -> Response:
         """No more e-mail of this search; the address is forgotten"""
-        notice_flow.stop(access.selfie_for(self.viewer, selfie_id, Action.OWN))
+        notice_flow.forget(access.selfie_for(self.viewer, selfie_id, Action.OWN))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

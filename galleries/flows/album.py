@@ -19,7 +19,7 @@ from galleries.models.deed import Verb
 from galleries.models.lease import from_now
 from galleries.models.webhook import Event
 
-from . import deed, event, photo, quota, selfie
+from . import deed, event, people, photo, quota, selfie
 from .doorbell import ring
 
 # A transaction of this size, and the files of it, take a fraction of a second.
@@ -111,6 +111,7 @@ def switch_face_search(
 def forget_faces(album: Album) -> None:
     # Searches before photos, as a search that is just being finished locks them.
     selfie.end(Selfie.objects.filter(album=album))
+    people.forget(album)
     album.photos.update_in_order(wanted_engine="", face_count=0)
     Face.objects.filter(photo__album=album).delete()
     EmbeddingBlock.objects.filter(album=album).delete()

@@ -7,7 +7,7 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from galleries.metrics import Gauge
-from galleries.models import Album, Archive, Delivery, Mail, Photo, Selfie
+from galleries.models import Album, Archive, Delivery, Grouping, Mail, Photo, Selfie
 
 # With 100,000 photos, 2,000 of them waiting, these take 40 ms on PostgreSQL and the others 10.
 TOTALS_SECONDS = 60
@@ -34,6 +34,7 @@ def waiting() -> Iterator[Gauge]:
     }
     depth = {queue: float(found["rows"]) for queue, found in due.items()}
     depth["mail"] = float(Selfie.objects.mail_due().count() + Mail.objects.due().count())
+    depth["people"] = float(Grouping.objects.due().count())
     yield "due", "Rows that wait for a worker; those that rest after a failure are not among them.", "queue", depth
     yield "oldest_due_seconds", "Age of the longest waiting photo or selfie, re-indexing left out.", "queue", ages
 

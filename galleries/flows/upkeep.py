@@ -21,6 +21,7 @@ from galleries.models import (
     Delivery,
     EmbeddingBlock,
     Erasure,
+    Grouping,
     Guesses,
     Guest,
     GuestSearches,
@@ -35,7 +36,7 @@ from galleries.models import (
 )
 from galleries.models.lease import from_now
 
-from . import account, album, day, delivery, mail, notice, photo, posted, reindex, selfie
+from . import account, album, day, delivery, grouping, mail, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 from .takedown import meet_late_ones
 
@@ -101,6 +102,8 @@ def ring_for_due() -> None:
         ring(delivery.work)
     if mail.is_due():
         ring(mail.work)
+    if Grouping.objects.due().exists():
+        ring(grouping.work)
 
 
 def announce_left() -> None:

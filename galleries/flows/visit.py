@@ -11,7 +11,7 @@ from galleries.models import Album, Erasure, Guest, Link, Photo, Visit
 from galleries.models.deed import Verb
 from galleries.models.sharing import digest
 
-from . import admission, deed, guessing, person
+from . import admission, deed, guessing, sought
 
 
 def enter(link: Link, viewer: Viewer, password: str = "", *, browser: str = "") -> tuple[Guest, str | None]:
@@ -98,4 +98,4 @@ def delete_link(link: Link) -> None:
     Erasure.order(selfie.scratch_key for selfie in searches)
     deed.record(Verb.LINK_REVOKED, link, searches=len(searches))
     link.delete()
-    person.forget_unsearched({selfie.guest_id for selfie in searches})
+    sought.forget_unsearched({selfie.guest_id for selfie in searches})

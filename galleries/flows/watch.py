@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from galleries.errors import Refusal
-from galleries.models import Album, Alert, Guest, Link, Person, SearchRecord, Selfie
+from galleries.models import Album, Alert, Guest, Link, SearchRecord, Selfie, SoughtPerson
 from galleries.models.audit import label
 from galleries.models.budget import DAY_SECONDS, HOUR_SECONDS
 from galleries.models.lease import from_now
@@ -41,7 +41,7 @@ def require_turn(link: Link, guest: Guest, address: str) -> None:
     """Raises Refusal 429 slowed_down while the guest, or the network they come from, is to go slowly."""
     slowing = Alert.objects.slowing().filter(album=link.album_id).order_by("created_at", "pk")
     wait = _wait_for(slowing.filter(guest_label=label(link.album, str(guest.pk))), GUEST_PACE)
-    if not wait and not Person.objects.of(guest.pk, link.album_id).exists():
+    if not wait and not SoughtPerson.objects.of(guest.pk, link.album_id).exists():
         network = {"link": link, "network_label": label(link.album, address), "guest_label": ""}
         wait = _wait_for(slowing.filter(**network), NETWORK_PACE)
     if wait:

@@ -11,12 +11,13 @@ from .guesses import Guesses
 from .idempotency import IdempotencyKey
 from .invitation import Invitation
 from .mail import Choice, Mail, Topic, Unsubscribed
-from .person import Person
+from .people import Grouping, Person, Sighting
 from .photo import EmbeddingBlock, Face, Photo
 from .return_link import ReturnLink
 from .selfie import Match, Selfie
 from .sharing import Guest, GuestKey, Link, Visit
 from .site import SiteSettings
+from .sought import SoughtPerson
 from .takedown import Takedown
 from .webhook import Delivery, Webhook
 
@@ -36,6 +37,7 @@ __all__ = [
     "EmbeddingBlock",
     "Erasure",
     "Face",
+    "Grouping",
     "Guesses",
     "Guest",
     "GuestKey",
@@ -53,7 +55,9 @@ __all__ = [
     "ReturnLink",
     "SearchRecord",
     "Selfie",
+    "Sighting",
     "SiteSettings",
+    "SoughtPerson",
     "Takedown",
     "Topic",
     "Unsubscribed",
