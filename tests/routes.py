@@ -54,7 +54,7 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
 }
 # What stands in addresses, beside what the world has.
-USUAL = {"rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
+USUAL = {"rest": "no/such/route/", "uidb36": "1", "key": "no-key", "part": "guests", "chapter": "photos"}
 
 
 def routes(patterns: list[Any] | None = None, space: str = "") -> Iterator[tuple[str, URLPattern]]:

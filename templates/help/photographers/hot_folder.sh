@@ -1,0 +1,1 @@
+.venv/bin/python manage.py upload_folder {{ site }}/albums/ALBUM/ FOLDER --token TOKEN --watch
