@@ -20,7 +20,9 @@ from pytest_django import Settings
 from galleries import manual
 from galleries.api.pages import CursorPages
 from galleries.api.serializers import PhotoCheckSerializer
+from galleries.flows.gauges import gauges
 from galleries.manual import PARTS, Chapter
+from galleries.metrics import MEASURES
 from galleries.models import Album, Link
 from tests.conftest import browser_of
 from tests.messages import LANGUAGES, catalogue_path, messages
@@ -208,6 +210,26 @@ def test_commands_and_settings_that_are_named_are_there() -> None:
 
 # Of the branch "clients".
 COMING = {"upload_folder"}
+
+
+@pytest.mark.django_db
+def test_measures_that_operators_are_told_to_watch_are_measured() -> None:
+    named = set(re.findall(r"\bpixora_[a-z_]+", (ROOT / "OPERATING.md").read_text()))
+    counters = {f"pixora_{name}{'' if measure.timed else '_total'}" for name, measure in MEASURES.items()}
+    assert named - counters - {f"pixora_{gauge[0]}" for gauge in gauges()} == {"pixora_up"}
+
+
+def test_operators_find_what_they_are_pointed_to() -> None:
+    said = (ROOT / "OPERATING.md").read_text()
+    titles = {title.lower().replace(" ", "-") for title in re.findall(r"^##+ (.+)$", said, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([\w-]+)\)", said)) <= titles
+    for path in re.findall(r"`((?:tests|galleries)/[\w/]+\.py|nginx\.conf|docker-compose\.yml)`", said):
+        assert (ROOT / path).exists(), path
+    assert "(OPERATING.md)" in (ROOT / "README.md").read_text()
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 300
 
 
 @pytest.mark.django_db

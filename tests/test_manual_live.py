@@ -79,6 +79,13 @@ def test_the_examples_work_as_they_stand(site: Site, tmp_path: Path) -> None:
     assert (tmp_path / "photos.zip").read_bytes()[:2] == b"PK"
 
 
+def test_who_runs_it_in_containers_is_told_how_to_begin(site: Site) -> None:
+    """By the container that prepares everything; no other one is there to say it."""
+    said = site.manage("serve", "--prepare")
+    (address,) = re.findall(r"within a day: (http\S+/setup/\S+)", said)
+    assert requests.get(address.replace("http://127.0.0.1:8000", site.url)).status_code == 200
+
+
 ADDRESSES = ["/help/", "/help/?q=zip", "/help/api/"]
 ADDRESSES += [f"/help/{chapter.part}/{chapter.name}/" for part in PARTS for chapter in part.chapters]
 
