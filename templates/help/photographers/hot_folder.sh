@@ -1,1 +1,2 @@
-.venv/bin/python manage.py upload_folder {{ site }}/albums/ALBUM/ FOLDER --token TOKEN --watch
+export PIXORA_TOKEN=...
+.venv/bin/python manage.py upload_folder {{ site }}/albums/ALBUM/ FOLDER --watch
