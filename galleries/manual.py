@@ -94,7 +94,6 @@ def facts(address: str = "") -> dict[str, Any]:
         "guests_an_hour": settings.PIXORA_GUESTS_AN_HOUR,
         "staff_need_a_second_step": settings.PIXORA_STAFF_NEED_MFA,
         "guests_have_mail": notice.is_offered(),
-        "mail_minutes": notice.QUIET_SECONDS // 60,
         "zip_days": upkeep.ARCHIVE_DAYS,
         "other_faces": watch.OTHER_FACES,
         "restore_days": album.RESTORE_DAYS,
