@@ -3,11 +3,13 @@
 import os
 import signal
 import threading
+import warnings
 from contextlib import suppress
 from typing import Any
 
 from celery import Celery
 from celery import Task as CeleryTask
+from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 from celery.worker import state
 
@@ -29,6 +31,9 @@ class Task(CeleryTask[Any, Any]):
 
         count_failure(exc)
 
+
+# It warns root of messages that are code. Ours are JSON; and a newcomer's first lines are what to do, not this thrice.
+warnings.filterwarnings("ignore", category=SecurityWarning, module="celery.platforms")
 
 app = Celery("pixora", task_cls=Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")
