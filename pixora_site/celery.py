@@ -9,7 +9,6 @@ from typing import Any
 
 from celery import Celery
 from celery import Task as CeleryTask
-from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 from celery.worker import state
 
@@ -33,7 +32,7 @@ class Task(CeleryTask[Any, Any]):
 
 
 # It warns root of messages that are code. Ours are JSON; and a newcomer's first lines are what to do, not this thrice.
-warnings.filterwarnings("ignore", category=SecurityWarning, module="celery.platforms")
+warnings.filterwarnings("ignore", r"\s*You're running the worker with superuser", module="celery.platforms")
 
 app = Celery("pixora", task_cls=Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -32,6 +32,8 @@ from tests.messages import LANGUAGES, catalogue_path, messages
 from tests.pages import read, text_of
 from tests.routes import routes
 
+# Figures may be the administrator's, in the database.
+pytestmark = pytest.mark.django_db
 ROOT = Path(settings.BASE_DIR)
 CHAPTERS = [chapter for part in PARTS for chapter in part.chapters]
 NAMES = [f"{chapter.part}/{chapter.name}" for chapter in CHAPTERS]
@@ -158,7 +160,8 @@ def ids_of(html: str) -> list[str]:
     return re.findall(r'\bid="([^"]+)"', html)
 
 
-ANCHORS = {f"{chapter.part}/{chapter.name}#{name}" for chapter in CHAPTERS for name in ids_of(html_of(chapter))}
+def anchors() -> set[str]:
+    return {f"{chapter.part}/{chapter.name}#{name}" for chapter in CHAPTERS for name in ids_of(html_of(chapter))}
 
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
@@ -190,7 +193,6 @@ def _said_in(language: str, msgids: set[str]) -> set[str]:
     return {entry.msgstr for entry in polib.pofile(str(catalogue_path(language))) if entry.msgid in msgids}
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=NAMES)
 def test_every_link_of_the_manual_leads_somewhere(chapter: Chapter) -> None:
     for language in ("en", *LANGUAGES):
@@ -205,7 +207,7 @@ def test_every_link_into_the_manual_leads_to_a_section() -> None:
     linked = re.compile(r'{% url "help-chapter" "(\w+)" "(\w+)" %}(#[\w-]+)?')
     found = [match for path in HELP.parent.rglob("*.html") for match in linked.findall(path.read_text())]
     assert len(found) > 10
-    assert [each for each in found if "{}/{}{}".format(*each) not in ANCHORS | set(NAMES)] == []
+    assert {"{}/{}{}".format(*each) for each in found} <= anchors() | set(NAMES)
 
 
 def test_every_page_of_the_site_is_spoken_of_or_needs_no_words() -> None:
@@ -213,7 +215,7 @@ def test_every_page_of_the_site_is_spoken_of_or_needs_no_words() -> None:
     pages = {name for name, _ in routes() if not name.startswith("api:")}
     assert pages - set(SPOKEN_OF) - set(COMING_PAGES) - set(NEEDS_NO_WORDS) == set()
     assert (set(SPOKEN_OF) | set(NEEDS_NO_WORDS)) - pages <= {"site-accent"}
-    assert {*SPOKEN_OF.values(), *COMING_PAGES.values()} <= ANCHORS
+    assert {*SPOKEN_OF.values(), *COMING_PAGES.values()} <= anchors()
 
 
 def test_commands_and_settings_that_are_named_are_there() -> None:
@@ -227,7 +229,6 @@ def test_commands_and_settings_that_are_named_are_there() -> None:
 COMING = {"upload_folder", "PIXORA_TOKEN"}
 
 
-@pytest.mark.django_db
 def test_measures_that_operators_are_told_to_watch_are_measured() -> None:
     named = set(re.findall(r"\bpixora_[a-z_]+", (ROOT / "OPERATING.md").read_text()))
     counters = {f"pixora_{name}{'' if measure.timed else '_total'}" for name, measure in MEASURES.items()}
@@ -263,7 +264,6 @@ def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 300
 
 
-@pytest.mark.django_db
 def test_figures_come_from_where_they_are_decided(settings: Settings) -> None:
     said = "\n".join(path.read_text() for path in HELP.rglob("*.*"))
     assert {name for name in manual.facts() if not re.search(rf"\b{name}\b", said)} == set()
@@ -285,7 +285,6 @@ def test_no_figure_is_typed() -> None:
 # Looking things up
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("language", "query", "first"),
     [
@@ -300,7 +299,6 @@ def test_a_task_is_found_by_its_words(language: str, query: str, first: str) -> 
     assert found[0] == first
 
 
-@pytest.mark.django_db
 def test_what_is_not_there_is_not_found_and_harms_nothing() -> None:
     answer = Client().get(reverse("help"), {"q": "<script>alert(1)</script>"})
     assert "0 places about" in text_of(answer)
@@ -320,7 +318,6 @@ def test_an_excerpt_is_whole_words_around_the_place() -> None:
 # The pages
 
 
-@pytest.mark.django_db
 def test_every_page_of_the_manual_is_whole_without_a_script() -> None:
     parts = [reverse("help-part", args=[part.name]) for part in PARTS]
     for address in [reverse("help"), *parts, *map(address_of, CHAPTERS)]:
@@ -338,6 +335,12 @@ def test_the_manual_is_a_step_away_on_every_page(album: Album, link: Link) -> No
     pages += [(owner, reverse("albums")), (owner, reverse("album", args=[album.pk])), (owner, reverse("account_email"))]
     for browser, path in pages:
         assert f'href="{reverse("help")}"' in browser.get(path).content.decode(), path
+
+
+def test_the_desk_has_our_icon_and_leads_to_its_part(admin_user: Any) -> None:
+    page = browser_of(admin_user).get(reverse("admin:index")).content.decode()
+    assert 'href="/static/img/favicon.ico"' in page
+    assert f'href="{reverse("help-part", args=["administrators"])}"' in page
 
 
 def test_every_picture_is_there_in_light_and_dark_and_all_of_them_are_small() -> None:
