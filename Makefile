@@ -42,7 +42,7 @@ mutants: setup .venv/.dev  ## Breaks the access rule in every way there is, and 
 	@$(python) -m tests.mutate_access
 
 .PHONY: screenshots
-screenshots: setup .venv/.dev  ## Pictures of every page into var/screenshots (options: ARGS="DIR --readme --only link")
+screenshots: setup .venv/.dev  ## Pictures of every page into var/screenshots (options: ARGS="DIR --readme --manual --only link")
 	@$(python) -m tests.screenshots $(ARGS)
 
 .PHONY: schema

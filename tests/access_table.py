@@ -173,6 +173,13 @@ TABLE: dict[str, str] = {
     "POST readyz": NOT_OFFERED,
     "GET metrics": "404, 200 staff",
     "POST metrics": NOT_OFFERED,
+    # The manual is anybody's.
+    "GET help": ALL,
+    "POST help": NOT_OFFERED,
+    "GET help-part": ALL,
+    "POST help-part": NOT_OFFERED,
+    "GET help-chapter": ALL,
+    "POST help-chapter": NOT_OFFERED,
     # There is an administrator already.
     "GET first-admin": "404",
     "POST first-admin": "404",

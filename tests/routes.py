@@ -73,6 +73,7 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
 }
 # What stands in addresses, beside what the world has.
 USUAL = {"invitation": "no-invitation", "rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
+USUAL |= {"part": "guests", "chapter": "photos"}
 
 
 def routes(patterns: list[Any] | None = None, space: str = "") -> Iterator[tuple[str, URLPattern]]:

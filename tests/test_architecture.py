@@ -48,10 +48,11 @@ ALLOWED: dict[str, set[str]] = {
         "galleries.models", "galleries.images", "galleries.archives", "galleries.storage", "galleries.errors",
         "galleries.metrics", "galleries.stripping",
     },
+    "galleries.manual": {"galleries.models", "galleries.flows"},
     "galleries.forms": {"galleries.models", "galleries.errors", "galleries.flows"},
     "galleries.views": {
         "galleries.views", "galleries.access", "galleries.forms", "galleries.flows", "galleries.media",
-        "galleries.models", "galleries.errors", "galleries.colours", "galleries.metrics",
+        "galleries.models", "galleries.errors", "galleries.colours", "galleries.metrics", "galleries.manual",
     },
     "galleries.api": {
         "galleries.api", "galleries.access", "galleries.flows", "galleries.media", "galleries.models",

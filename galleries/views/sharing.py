@@ -1,5 +1,6 @@
 """Links: made, shown with their QR code, changed, switched off, deleted."""
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
@@ -43,11 +44,16 @@ def link(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
         messages.success(request, _("Saved."))
         return redirect("link", link.pk)
     context = {"link": link, "form": form, "may_own": may_own, "address": _address(request, link)} | stats.of_link(link)
-    return render(request, "sharing/link.html", context)
+    return render(request, "sharing/link.html", context | {"opens_only_here": _opens_only_here(request)})
 
 
 def _address(request: Request, link: Link) -> str:
     return request.build_absolute_uri(reverse("guest-link", args=[link.token]))
+
+
+def _opens_only_here(request: Request) -> bool:
+    """Whoever tries the site on their own machine would hand out a QR code that leads each phone to itself."""
+    return (urlsplit(f"//{request.get_host()}").hostname or "") in ("localhost", "127.0.0.1", "::1")
 
 
 @require_safe
