@@ -64,7 +64,7 @@ class LinkDetail(OwnerView):
 
 
 class LinkQr(OwnerView):
-    @extend_schema(responses=bytes_of("image/svg+xml"))
+    @extend_schema(operation_id="links_qr_retrieve", responses=bytes_of("image/svg+xml"))
     def get(self, request: Request, link_id: UUID) -> HttpResponse:
         """The QR code of a link, to be printed"""
         link = access.link_for(self.viewer, link_id)
