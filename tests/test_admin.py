@@ -28,6 +28,7 @@ from galleries.models import (
     Guest,
     GuestKey,
     GuestSearches,
+    IdempotencyKey,
     LegalBasis,
     Link,
     Match,
@@ -51,10 +52,10 @@ from tests.pages import many_photos, text_of
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "galleries"]
 # Rows of another row, shown with it or, as vectors, to nobody.
 WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
-# What is counted and watched, for the owner of an album or for nobody.
-WITHIN_OTHERS |= {Alert, AskedAddress, DayCount, Guesses, GuestSearches, OwnerSearches, SoughtPerson, SearchRecord}
+# What is counted, watched and kept for a day, for the owner of an album or for nobody.
+WITHIN_OTHERS |= {Alert, AskedAddress, DayCount, Guesses, GuestSearches, IdempotencyKey, OwnerSearches, SearchRecord}
 # Whom a photographer sees in an album is their business.
-WITHIN_OTHERS |= {Grouping, Person, Sighting}
+WITHIN_OTHERS |= {Grouping, Person, Sighting, SoughtPerson}
 
 
 @pytest.fixture
