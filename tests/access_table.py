@@ -78,6 +78,8 @@ TABLE: dict[str, str] = {
     # What is told of an account is for no token of single albums.
     "GET api:account": f"{_OWN_API}, 403 upload manage bound",
     "PATCH api:account": f"{_OWN_API}, 403 read upload bound",
+    # Who is signed in has sent a wrong password.
+    "POST api:account-close": "403, 401 nobody guests",
     "GET api:tokens": f"{_OWN_API}, 403 upload manage bound",
     "DELETE api:token": "404, 401 nobody guests, 204 owner, 403 tokens",
     "GET api:album-searches": _api("own", 200),
@@ -148,6 +150,9 @@ TABLE: dict[str, str] = {
     # There is an administrator already.
     "GET first-admin": "404",
     "POST first-admin": "404",
+    "GET account-close": _OWN_PAGE,
+    # A wrong password is told of at the form.
+    "POST account-close": _OWN_PAGE,
     "GET tokens": _OWN_PAGE,
     "POST tokens": NOT_OFFERED,
     # Who is signed in is asked for their password once more.

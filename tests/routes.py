@@ -23,6 +23,7 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "guest-link"): SELFIE | {"step": "selfie"},
     ("POST", "album-new"): {"title": "A"},
     ("POST", "album-edit"): {"title": "A"},
+    ("POST", "account-close"): {"password": "not the password"},
     ("POST", "album-delete"): {"confirmed": "yes"},
     ("POST", "album-face-search"): {"on": "no", "confirmed": "yes"},
     ("POST", "album-link-new"): {"can_browse": "on"},
@@ -54,6 +55,7 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
     ("POST", "api:album-photos-change"): {"photos": ["photo_id"], "change": "hide"},
     ("PATCH", "api:account"): {"name": "Olga"},
+    ("POST", "api:account-close"): {"password": "not the password"},
     ("PUT", "api:selfie-mail"): {"email": "gina@example.org"},
     ("POST", "api:return"): {"token": "return_token"},
 }

@@ -9,11 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from galleries import storage
+from galleries.flows import account as account_flow
 from galleries.flows import album as album_flow
 from galleries.flows import api_token as token_flow
-from galleries.models import Album, ApiToken, Link, Photo, SearchRecord, User
+from galleries.flows import upkeep
+from galleries.models import Album, ApiToken, Guest, Link, Photo, SearchRecord, Selfie, User
 from tests import pictures
-from tests.conftest import add, api_of, browser_of, guest_api, ready_photo, search
+from tests.conftest import PASSWORD, add, api_of, browser_of, guest_api, ready_photo, search
 from tests.test_api import problem
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -108,6 +111,52 @@ def test_an_account_says_what_it_keeps_and_takes_a_name(album: Album, owner: Use
     bound.credentials(HTTP_AUTHORIZATION=f"Token {secret}")
     for path in ("account/", "tokens/"):
         problem(bound.get(f"/api/v1/{path}"), 403, "token_bound")
+
+
+def test_an_account_is_ended_with_all_it_has(searchable: Album, link: Link, owner: User, other_owner: User) -> None:
+    ready_photo(searchable)
+    found = search(link)
+    elsewhere = Album.objects.create(owner=other_owner, title="B")
+    elsewhere.collaborators.create(user=owner, role="editor")
+    own = Guest.objects.create(user=owner)
+    browser, token = browser_of(owner), api_of(owner)
+    address = "/api/v1/account/close/"
+    problem(token.post(address, {"password": PASSWORD}, format="json"), 403, "session_only")
+    problem(browser.post(address, {"password": "guess"}, "application/json"), 403, "wrong_password")
+    assert User.objects.get(pk=owner.pk).is_active
+    assert browser.post(address, {"password": PASSWORD}, "application/json").status_code == 204
+    assert not User.objects.filter(pk=owner.pk).exists()
+    assert list(Album.objects.all()) == [elsewhere]
+    assert [Photo.objects.count(), Selfie.objects.count(), Guest.objects.filter(pk=own.pk).count()] == [0, 0, 0]
+    assert not [path for path in storage.path("originals").rglob("*") if path.is_file()]
+    problem(browser.get("/api/v1/account/"), 401, "not_authenticated")
+    problem(token.get("/api/v1/account/"), 401, "authentication_failed")
+    problem(found.api.get(f"/api/v1/selfies/{found.selfie.pk}/"), 404, "not_found")
+
+
+def test_what_is_left_of_a_closed_account_upkeep_erases(album: Album, owner: User, monkeypatch: Any) -> None:
+    """As if its process had died; until then nobody sees anything of it."""
+    ready_photo(album)
+    link = Link.make(album, can_browse=True)
+    with monkeypatch.context() as dying:
+        dying.setattr(account_flow, "finish", lambda *_, **__: None)
+        account_flow.close(owner, PASSWORD, "")
+    problem(APIClient().get(f"/api/v1/links/{link.token}/"), 404, "not_found")
+    assert User.objects.get(pk=owner.pk).closed_at
+    upkeep.end_accounts()
+    assert not User.objects.exists()
+    assert not Photo.objects.exists()
+
+
+def test_an_administrator_does_not_end_their_own_account(admin_user: User) -> None:
+    answer = browser_of(admin_user).post("/api/v1/account/close/", {"password": PASSWORD}, "application/json")
+    problem(answer, 403, "staff_account")
+
+
+def test_guessing_the_password_of_an_open_browser_is_slow(owner: User, desk: Client) -> None:
+    answers = [desk.post("/api/v1/account/close/", {"password": "guess"}, "application/json") for _ in range(6)]
+    assert int(answers[-1]["Retry-After"]) > 0
+    problem(answers[-1], 429, "too_many_guesses")
 
 
 def test_tokens_are_listed_without_secrets_and_revoked_by_no_token(album: Album, owner: User, desk: Client) -> None:

@@ -4,6 +4,7 @@ tests/schema.yml is what was promised. After an addition: `make schema`.
 """
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from jsonschema import Draft4Validator
 from galleries.api.examples import example_of
 from tests.breaking import breaking
 
-PROMISED = Path(settings.BASE_DIR) / "tests" / "schema.yml"
+ROOT = Path(settings.BASE_DIR)
+PROMISED = ROOT / "tests" / "schema.yml"
 _LIMITED = {"links_unlock_create", "links_selfies_create", "albums_collaborators_create"}
 
 
@@ -123,6 +125,14 @@ def test_every_operation_says_what_may_go_wrong(described: dict[str, Any]) -> No
                 assert schema == {"$ref": "#/components/schemas/Problem"}, where
         if operation["operationId"] in _LIMITED:
             assert "too_many_gues" in answers["429"]["description"], where
+
+
+def test_every_limit_of_ours_is_described(described: dict[str, Any]) -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "galleries").rglob("*.py"))
+    raised = set(re.findall(r'Refusal\(\s*"(\w+)",[^()]*?status=429', sources))
+    assert raised > {"too_many_guests", "slowed_down"}
+    told = "".join(each["responses"]["429"]["description"] for _, _, each in operations(described))
+    assert [code for code in raised if code not in told] == []
 
 
 def test_conditions_and_keys_are_described(described: dict[str, Any]) -> None:

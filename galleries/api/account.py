@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from galleries import access
 from galleries.access import Action
+from galleries.flows import account as account_flow
 from galleries.flows import api_token as token_flow
 from galleries.flows.quota import Quota
 from galleries.models import ApiToken, User
@@ -88,6 +89,22 @@ class Account(OwnerView):
 
     def hold(self, **ids: Any) -> None:
         User.objects.select_for_update(no_key=True).filter(pk=access.require_user(self.viewer).pk).first()
+
+
+class CloseSerializer(serializers.Serializer[Any]):
+    password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
+
+
+class AccountClose(OwnerView):
+    @extend_schema(request=CloseSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """End your account, with all albums and searches; only for who is signed in, and it cannot be undone"""
+        access.require_session(self.viewer)
+        fields = CloseSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        user = access.account_of(self.viewer, Action.OWN)
+        account_flow.close(user, fields.validated_data["password"], self.viewer.address)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class Tokens(OwnerView):

@@ -51,7 +51,7 @@ _CODES = {
     415: ("unsupported_media_type", "Another content type than this route takes."),
     422: ("idempotency_key_reused", "This Idempotency-Key was used for another request."),
     429: ("busy", "Too many at once; Retry-After says in how many seconds to come again."),
-    503: ("busy", "Something that is needed does not answer right now; nothing that was sent before is lost."),
+    503: ("busy", "Not right now: busy, storage_unavailable, zip_unreadable, too_late. Nothing is lost."),
     507: ("disk_full", "The server's disk is full."),
 }
 # Where there is a limit of its own. Any other route is turned away only when all threads of the server are taken.
@@ -60,7 +60,7 @@ _LIMITS = {
     "/links/{token}/selfies/": "too_many_guests, too_many_searches (of one guest at once), searches_used_up (of one "
     "guest in a day), queue_full (of all guests), slowed_down (after a strange pattern)",
     "/collaborators/": "too_many_guesses (addresses that could not be added)",
-    "/archives/{archive_id}/": "busy (more zips at once than are streamed)",
+    "/account/close/": "too_many_guesses (wrong passwords)",
 }
 _SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "In how many seconds asking again may help."}
 _ETAG = {"schema": {"type": "string"}, "description": "Of these bytes; for If-None-Match and If-Match."}
@@ -121,7 +121,7 @@ def _secure(path: str, operation: dict[str, Any]) -> None:
 def _conditions(method: str, operation: dict[str, Any], *, sends_json: bool, reads: bool) -> set[int]:
     """The headers of the method, and the problems that come of them."""
     answers = operation["responses"]
-    done = next((answer for status, answer in answers.items() if status.startswith("2")), {})
+    done: dict[str, Any] = next((answer for status, answer in answers.items() if status.startswith("2")), {})
     if method in ("get", "patch") and sends_json:
         done.setdefault("headers", {})["ETag"] = _ETAG
     if method == "get" and sends_json:

@@ -22,6 +22,7 @@ app_name = "api"
 urlpatterns = [
     path("albums/", albums.AlbumList.as_view(), name="albums"),
     path("account/", account.Account.as_view(), name="account"),
+    path("account/close/", account.AccountClose.as_view(), name="account-close"),
     path("tokens/", account.Tokens.as_view(), name="tokens"),
     path("tokens/<uuid:token_id>/", account.TokenDetail.as_view(), name="token"),
     path("albums/deleted/", deleted.DeletedAlbums.as_view(), name="albums-deleted"),
@@ -75,7 +76,9 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",
-        SpectacularSwaggerSplitView.as_view(http_method_names=["get", "head"], url_name="api:schema"),
+        SpectacularSwaggerSplitView.as_view(
+            http_method_names=["get", "head"], url_name="api:schema", template_name="docs.html"
+        ),
         name="docs",
     ),
     re_path("(?P<rest>.*)", Nothing.as_view(), name="nothing"),
