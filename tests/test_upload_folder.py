@@ -228,7 +228,8 @@ def test_photos_go_with_their_folders_and_each_once(web: Web, tmp_path: Path) ->
     assert {name: end[name] for name in ("files", "sent", "here", "rejected", "failed", "left")} == {
         "files": 9, "sent": 6, "here": 1, "rejected": 2, "failed": 0, "left": 0,
     }  # fmt: skip
-    reasons = {each["file"]: each["detail"] for each in said if each["outcome"] == "rejected"}
+    reasons = {each["file"]: each["detail"] for each in said if each.get("outcome") == "rejected"}
+    assert said[0] == {"note": "5 files are left out: they are no photos by their names."}
     assert reasons["empty.jpg"] == "The file is empty."
     assert reasons["page.jpg"].startswith("This file is not a photo.")
     stored = {(photo["folder"], photo["name"]) for photo in web.photos(album) if photo["state"] != "rejected"}
@@ -530,6 +531,18 @@ def test_a_file_that_is_open_for_writing_is_known(tmp_path: Path) -> None:
     with path.open("rb"):
         assert not is_being_written(path)
     assert not is_being_written(tmp_path / "none.jpg")
+
+
+def test_a_card_that_is_pulled_out_is_told_and_not_sent_anew(tmp_path: Path) -> None:
+    card = fill(tmp_path / "card", 1)
+    found = Watch(card)
+    found.ready(0)
+    assert len(found.ready(2)) == 1
+    card.rename(tmp_path / "pulled out")
+    assert found.ready(4) == {}
+    assert found.found.unreadable == [str(card)]
+    (tmp_path / "pulled out").rename(card)
+    assert (found.ready(6), found.ready(9), found.found.unreadable) == ({}, {}, [])
 
 
 def test_a_loop_of_links_is_not_followed(tmp_path: Path) -> None:
