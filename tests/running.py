@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 _PATIENCE = 90.0  # seconds; it is up in a few
 
 
@@ -27,7 +27,7 @@ class Site:
         """What a management command prints; it acts on this site's data."""
         command = [sys.executable, "manage.py", *words]
         variables = environment(self.data_dir, **self.settings)
-        done = subprocess.run(command, cwd=_ROOT, env=variables, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True)
         return done.stdout
 
     def token(self, email: str) -> str:
@@ -59,11 +59,11 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def running_site(data_dir: Path, **more: str) -> Iterator[Site]:
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "manage.py", "serve"]
     with (data_dir / "serve.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=_ROOT, env=environment(data_dir, PORT=str(port), **more), stdout=log, stderr=log
+            command, cwd=ROOT, env=environment(data_dir, PORT=str(port), **more), stdout=log, stderr=log
         )
     site = Site(f"http://127.0.0.1:{port}", data_dir, process.pid, more)
     try:
@@ -83,7 +83,7 @@ def _wait_until_up(site: Site, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"The site did not start:\n{site.log()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """One that is free now, and so is the next, where downloads go."""
     while True:
         with socket.socket() as first, socket.socket() as second:

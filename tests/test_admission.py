@@ -30,7 +30,7 @@ from galleries.models.lease import from_now
 from pixora_site.turn_away import WAITING_A_THREAD
 from tests import pictures
 from tests.conftest import guest_api
-from tests.running import _free_port
+from tests.running import free_port
 from tests.test_races import in_threads
 
 ADDRESS = "203.0.113.7"
@@ -209,7 +209,7 @@ def test_who_waits_comes_before_who_has_a_result(link: Link) -> None:
 @pytest.fixture
 def busy_port() -> Iterator[int]:
     """gunicorn as we run it, with two threads and an application that takes its time."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config=python:pixora_site.gunicorn", f"--bind=127.0.0.1:{port}"]
     root, believing = Path(__file__).resolve().parent.parent, os.environ | {"PIXORA_TRUSTED_PROXIES": "127.0.0.1"}
     server = subprocess.Popen(

@@ -6,6 +6,7 @@ import itertools
 import re
 import warnings
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 import schemathesis
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
-from hypothesis import settings
+from hypothesis import Phase, settings
+from hypothesis.errors import Flaky
 
 from galleries.flows import photo as photo_flow
 from galleries.models import Album, ApiToken, Photo
@@ -23,7 +25,9 @@ from tests.fuzzing import LONG, tell, tries
 from tests.test_fuzz_api import CHECKS, Tenant, make_tenant
 
 pytestmark = pytest.mark.django_db
-SCENARIOS, STEPS = (700, 40) if LONG else (8, 20)
+REQUESTS, STEPS = (20_000, 40) if LONG else (150, 20)
+# In one run of schemathesis; then another begins.
+SCENARIOS = 12
 _GUESTS = ("/api/v1/links/{token}/", "/api/v1/selfies/")
 _SELFIE_ID = "$response.body#/id"
 _OURS = {"authorization", "pixora-guest", "cookie"}
@@ -72,6 +76,7 @@ class Asked:
     headers: dict[str, str]
     statuses: Counter[int] = field(default_factory=Counter)
     fruitful: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
 
     def count(self, status: int) -> None:
         self.statuses[status] += 1
@@ -141,18 +146,30 @@ class Sequence:
             self.deleted.add(str(path))
         elif path.name != "logo":
             gone = [each for each in self.deleted if path.is_relative_to(each)]
-            assert gone == [], f"{method} {path} after DELETE"
+            if gone:
+                self.asked.failures.append(f"{method} {path} after DELETE")
 
     def validate_response(self, response: Any, case: Any, **_: Any) -> None:
-        case.validate_response(response, checks=CHECKS)
+        try:
+            case.validate_response(response, checks=CHECKS)
+        except BaseExceptionGroup as error:
+            # Kept, since what failed once may go well when it is tried again: then it is no failure to hypothesis.
+            self.asked.failures.append(f"{error}: {error.exceptions}")
+            raise
 
 
 def test_whatever_follows_from_an_answer_is_answered_as_described(asked: Asked) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         machine: Any = type("Asking", (Sequence, described().as_state_machine()), {"asked": asked})
-        machine.run(settings=settings(tries(SCENARIOS, SCENARIOS), stateful_step_count=STEPS))
+        while asked.statuses.total() < REQUESTS and not asked.failures:
+            # What comes next depends on answers, which are never quite the same: hypothesis calls that flaky.
+            with suppress(Flaky):
+                machine.run(
+                    settings=settings(tries(SCENARIOS, SCENARIOS), phases=[Phase.generate], stateful_step_count=STEPS)
+                )
     asked.tell()
+    assert asked.failures == []
     assert len(asked.fruitful) > 12
     assert asked.statuses[404] < asked.statuses.total() / 2
 

@@ -35,9 +35,9 @@ from galleries.management.folder_upload.form import form_of
 from galleries.management.folder_upload.site import Site, split_address
 from galleries.management.folder_upload.watching import Watch
 from tests import pictures
-from tests.running import _ROOT, _free_port, environment, wait_for
+from tests.running import ROOT, environment, free_port, wait_for
 
-pytestmark = pytest.mark.xdist_group("site")
+pytestmark = pytest.mark.xdist_group("web")
 # Whoever touches a database or a Redis of this machine fails.
 NOWHERE = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "REDIS_URL": "redis://127.0.0.1:1"}
 
@@ -59,7 +59,7 @@ class Web:
     """The web of a site, and nothing else of it: what arrives is kept and not worked at. May be killed."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = environment(data_dir, PORT=str(self.port), HOST="127.0.0.1", WEB_CONCURRENCY="1")
         self._manage("migrate", "--verbosity=0")
@@ -70,12 +70,12 @@ class Web:
 
     def _manage(self, *words: str) -> str:
         command = [sys.executable, "manage.py", *words]
-        return subprocess.run(command, cwd=_ROOT, env=self._settings, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, cwd=ROOT, env=self._settings, capture_output=True, text=True, check=True).stdout
 
     def start(self) -> None:
         command = [sys.executable, "-W", "ignore", "manage.py", "serve", "web"]
         self._process = subprocess.Popen(
-            command, cwd=_ROOT, env=self._settings, start_new_session=True,
+            command, cwd=ROOT, env=self._settings, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         wait_for(self._answers, "the web")
@@ -115,7 +115,7 @@ class Started:
     def __init__(self, web: Web, url: str, folder: Path, *words: str) -> None:
         command = [sys.executable, "-W", "ignore", "manage.py", "upload_folder", url, str(folder), "--json", *words]
         variables = environment(folder.parent / "data", **NOWHERE, PIXORA_TOKEN=web.token)
-        self.process = subprocess.Popen(command, cwd=_ROOT, env=variables, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True)
         self.said: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -228,7 +228,8 @@ def test_photos_go_with_their_folders_and_each_once(web: Web, tmp_path: Path) ->
     assert {name: end[name] for name in ("files", "sent", "here", "rejected", "failed", "left")} == {
         "files": 9, "sent": 6, "here": 1, "rejected": 2, "failed": 0, "left": 0,
     }  # fmt: skip
-    reasons = {each["file"]: each["detail"] for each in said if each["outcome"] == "rejected"}
+    reasons = {each["file"]: each["detail"] for each in said if each.get("outcome") == "rejected"}
+    assert said[0] == {"note": "5 files are left out: they are no photos by their names."}
     assert reasons["empty.jpg"] == "The file is empty."
     assert reasons["page.jpg"].startswith("This file is not a photo.")
     stored = {(photo["folder"], photo["name"]) for photo in web.photos(album) if photo["state"] != "rejected"}
@@ -325,7 +326,7 @@ def test_what_can_not_be_sent_to_is_said_in_words(web: Web, tmp_path: Path) -> N
         (address(web, album), "f" * 64): "token is not valid",
         (address(web, gone), web.token): "no such album",
         (address(web, str(uuid4())), web.token): "no such album",
-        (f"http://127.0.0.1:{_free_port()}/albums/{album}/", web.token): "No connection",
+        (f"http://127.0.0.1:{free_port()}/albums/{album}/", web.token): "No connection",
         (web.url, web.token): "address of an album",
         (f"{web.url}/pricing/", web.token): "not the address of an album",
         ("photos.example.org", web.token): "https://",
@@ -530,6 +531,18 @@ def test_a_file_that_is_open_for_writing_is_known(tmp_path: Path) -> None:
     with path.open("rb"):
         assert not is_being_written(path)
     assert not is_being_written(tmp_path / "none.jpg")
+
+
+def test_a_card_that_is_pulled_out_is_told_and_not_sent_anew(tmp_path: Path) -> None:
+    card = fill(tmp_path / "card", 1)
+    found = Watch(card)
+    found.ready(0)
+    assert len(found.ready(2)) == 1
+    card.rename(tmp_path / "pulled out")
+    assert found.ready(4) == {}
+    assert found.found.unreadable == [str(card)]
+    (tmp_path / "pulled out").rename(card)
+    assert (found.ready(6), found.ready(9), found.found.unreadable) == ({}, {}, [])
 
 
 def test_a_loop_of_links_is_not_followed(tmp_path: Path) -> None:

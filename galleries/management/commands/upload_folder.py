@@ -142,7 +142,9 @@ def _send(folder: Path, upload: Upload, *, is_watching: bool) -> None:
     if is_watching:
         watch(folder, upload)
         return
-    files = listing(folder).files
+    found = listing(folder)
+    upload.leave_out(found)
+    files = found.files
     for _ in range(_LOOKS):
         upload.add(files)
         upload.wait()

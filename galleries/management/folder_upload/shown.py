@@ -60,6 +60,9 @@ class Lines(AbstractContextManager["Lines"]):
             self._line(clean(words) or "The site is back.")
         self._last_wait = words
 
+    def note(self, words: str) -> None:
+        self._line(clean(words))
+
     def changed(self) -> None:
         now = time.monotonic()
         with self._lock:
@@ -76,7 +79,7 @@ class Lines(AbstractContextManager["Lines"]):
 
 
 class Json(Lines):
-    """An object a line: {"file"} for each that is settled, {"waiting"}, and {"end"} with the numbers."""
+    """An object a line: {"file"} for each that is settled, {"waiting"}, {"note"}, and {"end"} with the numbers."""
 
     def settled(self, each: Settled) -> None:
         took = {"seconds": round(each.seconds, 2)} if each.seconds is not None else {}
@@ -84,6 +87,9 @@ class Json(Lines):
 
     def waiting(self, words: str) -> None:
         self._object({"waiting": words})
+
+    def note(self, words: str) -> None:
+        self._object({"note": words})
 
     def changed(self) -> None:
         return None

@@ -20,7 +20,7 @@ _Found = TypeVar("_Found")
 
 SILENCE = 60  # seconds without a byte moving before a request is given up
 CHECK_FILES = 1000  # as many as the API takes
-_FIRST_REST, _LONGEST_REST = 0.5, 30.0
+_FIRST_REST, _LONGEST_REST = 0.5, 15.0
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ALBUM = re.compile(rf"/(?:api/v1/)?albums/({_UUID})(?:/.*)?")
 

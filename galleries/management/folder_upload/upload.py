@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .answers import Away, Refused
-from .folder import Changed, File, Unreadable
+from .folder import Changed, File, Listing, Unreadable
 from .form import form_of
 from .site import CHECK_FILES, Checked, Site, Stopped
 
@@ -43,6 +43,8 @@ class Shown(Protocol):
     def waiting(self, words: str) -> None:
         """Why nothing moves; "" when it does again."""
 
+    def note(self, words: str) -> None: ...
+
     def changed(self) -> None:
         """The numbers are others now."""
 
@@ -50,7 +52,7 @@ class Shown(Protocol):
 @dataclass
 class Numbers:
     """`files` = what is settled, by its outcome, and what is left. `moved`: bytes on their way and arrived; `missing`:
-    bytes that the album is known to lack or lacked.
+    bytes that the album is known to lack or lacked. `unreadable`: folders of which nobody knows what they hold.
     """
 
     files: int = 0
@@ -58,6 +60,7 @@ class Numbers:
     compared: int = 0
     missing: int = 0
     moved: int = 0
+    unreadable: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -66,7 +69,7 @@ class Numbers:
 
     @property
     def all_there(self) -> bool:
-        return self.files == self.outcomes["sent"] + self.outcomes["here"]
+        return self.files == self.outcomes["sent"] + self.outcomes["here"] and not self.unreadable
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -74,6 +77,7 @@ class Numbers:
             "bytes": self.bytes,
             **{name: self.outcomes[name] for name in OUTCOMES},
             "left": self.left,
+            "unreadable_folders": self.unreadable,
             "bytes_sent": self.moved,
         }
 
@@ -109,6 +113,14 @@ class Upload:
         self._shown.changed()
         for batch in _batches(files):
             self._lookers.submit(self._guarded, self._look, batch)
+
+    def leave_out(self, found: Listing) -> None:
+        """Say what of the folder is not sent, and why."""
+        self.numbers.unreadable = len(found.unreadable)
+        for folder in found.unreadable:
+            self._shown.note(f"The folder {folder} cannot be read.")
+        if found.others:
+            self._shown.note(f"{found.others} files are left out: they are no photos by their names.")
 
     def give_up(self, files: Sequence[File], words: str) -> None:
         with self._lock:

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .folder import File, is_being_written, listing
+from .folder import File, Listing, is_being_written, listing
 from .upload import Upload
 
 _LOOK_EVERY = 1.0  # second
@@ -31,15 +31,19 @@ class Watch:
         self._folder = folder
         self._seen: dict[str, _Seen] | None = None
         self.unfinished = 0
+        self.found = Listing()
 
     def ready(self, now: float) -> dict[File, float | None]:
         """Files that are whole and were not given before as they are now, with the moment each came."""
         first_look, before = self._seen is None, self._seen or {}
-        self._seen = {
+        self.found = listing(self._folder)
+        looked_at = {
             file.name: self._looked_at(file, before.get(file.name), None if first_look else now, now)
-            for file in listing(self._folder).files
+            for file in self.found.files
         }
-        waiting = [each for each in self._seen.values() if each.handed is None]
+        # A card that is pulled out comes back with the same photos.
+        self._seen = before | looked_at if self.found.unreadable else looked_at
+        waiting = [each for each in looked_at.values() if each.handed is None]
         whole = [each for each in waiting if self._is_whole(each, now)]
         self.unfinished = len(waiting) - len(whole)
         for each in whole:
@@ -67,6 +71,7 @@ class Watch:
 def watch(folder: Path, upload: Upload) -> None:
     """Until somebody ends it. Raises what no file can be sent for: Refused."""
     found = Watch(folder)
+    told: list[str] | None = None
     while not upload.site.stop.wait(_LOOK_EVERY):
         now = time.monotonic()
         for file in upload.take_changed() + upload.take_failed(before=now - _ANEW):
@@ -74,4 +79,7 @@ def watch(folder: Path, upload: Upload) -> None:
         if ready := found.ready(now):
             upload.add(list(ready), {file: first for file, first in ready.items() if first})
         upload.unfinished = found.unfinished
+        if told != found.found.unreadable:
+            told = found.found.unreadable
+            upload.leave_out(found.found)
     upload.wait()
