@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -363,6 +364,10 @@ def test_an_address_that_is_gone_is_switched_off(owner: User, server: Receiver) 
     deliver()
     webhook.refresh_from_db()
     assert (webhook.is_on, webhook.switched_off_because, len(server.received)) == (False, "gone", 1)
+    (notice,) = mail.outbox
+    assert notice.to == [owner.email]
+    assert f"https://photos.example.org/webhooks/{webhook.pk}/" in notice.body
+    assert server.url not in notice.body
     for each in (first, second):
         each.refresh_from_db()
         assert each.state == "given_up"
@@ -387,6 +392,7 @@ def test_an_address_that_fails_for_ever_is_switched_off(owner: User, server: Rec
     deliver()
     webhook.refresh_from_db()
     assert webhook.switched_off_because == "failing"
+    assert "40 times" in mail.outbox[0].body
     assert not Delivery.objects.waiting().exists()
 
 

@@ -15,9 +15,12 @@ from dataclasses import dataclass, field
 from celery import shared_task
 from cryptography.fernet import InvalidToken
 from django.conf import settings
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils.translation import gettext_noop
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from galleries import metrics, outside
 from galleries.models import Delivery, Webhook
@@ -148,7 +151,7 @@ def _note(attempt: _Attempt) -> None:
         _rest(webhook, attempt.seconds * _SLOW_RESTS if slow else 0, failures=0)
     elif attempt.status == _GONE:
         Delivery.objects.give_up(delivery, attempt.words, **tried)
-        switch_off(webhook, Webhook.Ended.GONE)
+        _give_up_on(webhook, Webhook.Ended.GONE)
     else:
         Delivery.objects.mark_failed(delivery, attempt.words, **tried)
         _count_failure(webhook)
@@ -158,10 +161,18 @@ def _note(attempt: _Attempt) -> None:
 def _count_failure(webhook: Webhook) -> None:
     failures = webhook.failures + 1
     if failures >= MOST_FAILURES:
-        switch_off(webhook, Webhook.Ended.FAILING)
+        _give_up_on(webhook, Webhook.Ended.FAILING)
     else:
         rest = min(_FIRST_REST_SECONDS * 2 ** (failures - 1), _LONGEST_REST_SECONDS)
         _rest(webhook, rest, failures=failures)
+
+
+def _give_up_on(webhook: Webhook, because: Webhook.Ended) -> None:
+    """Its owner is told, in the same transaction, so that nobody waits for what will not come."""
+    switch_off(webhook, because)
+    page = f"{settings.PIXORA_PUBLIC_URL}{reverse('webhook', args=[webhook.pk])}" if settings.PIXORA_PUBLIC_URL else ""
+    body = render_to_string("mail/webhook_off.txt", {"webhook": webhook, "why": because.label, "page": page})
+    EmailMessage(gettext("A webhook was switched off"), body, to=[webhook.owner.email]).send()
 
 
 def _rest(webhook: Webhook, seconds: float, *, failures: int) -> None:
