@@ -150,7 +150,7 @@ def _workers(*, has_redis: bool) -> Health:
         return Health("workers", False, _("Unknown: Redis does not answer."))
     if time.monotonic() - _answered[0] > _PING_KEPT_SECONDS:
         try:
-            count = len(current_app.control.ping(timeout=_PING_SECONDS))
+            count = len(current_app.control.ping(timeout=_PING_SECONDS) or [])
         except Exception:  # noqa: BLE001 (whatever it is, no worker was heard)
             count = 0
         _answered = time.monotonic(), count
