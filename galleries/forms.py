@@ -48,8 +48,14 @@ class PasswordToShare(forms.TextInput):
 class AlbumForm(forms.ModelForm):
     class Meta:
         model = Album
-        fields = ["title", "event_date"]
-        widgets = {"event_date": DayInput()}
+        fields = ["title", "event_date", "kept_until"]
+        widgets = {"event_date": DayInput(), "kept_until": DayInput()}
+        help_texts = {
+            "kept_until": _("The album is deleted the day after. Empty: it is kept until somebody deletes it."),
+        }
+
+    def clean_kept_until(self) -> date | None:
+        return _not_past(self.cleaned_data["kept_until"])
 
 
 class BrandForm(forms.ModelForm):
@@ -135,6 +141,8 @@ class FaceSearchForm(forms.Form):
 
 
 class NewAlbumForm(AlbumForm):
+    """Its last day is the one that the site's settings propose, unless its owner says another, or none."""
+
     face_search = forms.BooleanField(
         label=_("Let guests find their photos by a selfie"),
         required=False,

@@ -1,5 +1,6 @@
 """What an administrator does: suspends, takes down, sets aside, invites, sets limits; and who of the staff may."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from galleries import storage
 from galleries.access import Viewer
@@ -344,6 +346,21 @@ def test_an_album_past_its_last_day_is_deleted_and_can_be_had_back(owner: User) 
     album_flow.restore(album)
     upkeep.end_albums()
     assert Album.objects.present().exists()
+
+
+def test_its_owner_sees_the_last_day_of_an_album_and_may_say_another(owner: User) -> None:
+    SiteSettings.objects.create(album_days=30)
+    site.forget()
+    page = browser_of(owner)
+    proposed = (timezone.localdate() + timedelta(days=30)).isoformat()
+    assert proposed in page.get("/albums/new/").content.decode()
+    page.post("/albums/new/", {"title": "A", "kept_until": proposed})
+    album = Album.objects.get()
+    assert "is kept until" in text_of(page.get(f"/albums/{album.pk}/"))
+    page.post(f"/albums/{album.pk}/edit/", {"title": "A", "kept_until": "2020-01-01", "persons_a_guest": "1"})
+    assert Album.objects.get().kept_until == timezone.localdate() + timedelta(days=30)
+    page.post(f"/albums/{album.pk}/edit/", {"title": "A", "kept_until": "", "persons_a_guest": "1"})
+    assert Album.objects.get().kept_until is None
 
 
 # Invitations

@@ -35,14 +35,14 @@ def make(viewer: Viewer, *, face_search: bool = False, basis: str = "", attested
     """Raises Refusal legal_basis_required, and then no album is made."""
     owner = access.album_maker(viewer)
     quota.require_room_for_album(owner)
-    facts.setdefault("kept_until", _last_day())
+    facts.setdefault("kept_until", last_day())
     album = Album.objects.create(owner=owner, **facts)
     deed.record(Verb.ALBUM_MADE, album)
     switch_face_search(album, face_search, by=owner, basis=basis, attested=attested)
     return album
 
 
-def _last_day() -> date | None:
+def last_day() -> date | None:
     """Of an album that is made today, as the site's settings say."""
     days = site.current().album_days
     return timezone.localdate() + timedelta(days=days) if days else None

@@ -60,7 +60,7 @@ def _counts_by_album(albums: Any) -> dict[UUID, Counter[str]]:
 @require_http_methods(["GET", "POST"])
 @owners_page
 def album_new(request: Request, viewer: Viewer) -> HttpResponseBase:
-    form = NewAlbumForm(request.POST or None, instance=Album(owner=viewer.user))
+    form = NewAlbumForm(request.POST or None, instance=Album(owner=viewer.user, kept_until=album_flow.last_day()))
     basis = FaceSearchForm(request.POST or None)
     if form.is_valid() and basis.is_valid():
         with told_by(basis):
