@@ -35,6 +35,7 @@ from galleries.models import (
     ReturnLink,
     SearchRecord,
     Selfie,
+    Unsubscribed,
     Usage,
     User,
     Visit,
@@ -47,7 +48,7 @@ REGISTERED = [model for model in admin.site._registry if model._meta.app_label =
 # Rows of another row, shown with it or, as vectors, to nobody.
 WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
 # What is counted and watched, for the owner of an album or for nobody.
-WITHIN_OTHERS |= {Alert, AskedAddress, Guesses, GuestSearches, Person, SearchRecord}
+WITHIN_OTHERS |= {Alert, AskedAddress, Guesses, GuestSearches, Person, SearchRecord, Unsubscribed}
 
 
 @pytest.fixture

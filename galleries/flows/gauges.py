@@ -1,4 +1,4 @@
-"""What the database can tell about the whole site, in five queries; the large sums at most once a minute."""
+"""What the database can tell about the whole site, in six queries; the large sums at most once a minute."""
 
 from collections.abc import Iterator
 
