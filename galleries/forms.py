@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match, Topic
+from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match, Person, Topic
 from galleries.models.album import MOST_PERSONS_A_GUEST
 
 _PASSWORD_LENGTH = 128
@@ -304,6 +304,18 @@ class ZipForm(forms.Form):
     size = forms.ChoiceField(choices=Archive.Size.choices)
 
 
+class PersonForm(forms.ModelForm):
+    class Meta:
+        model = Person
+        fields = ["name"]
+
+
+class PeopleForm(forms.Form):
+    """Those who are ticked, as UUIDs."""
+
+    person = PhotoIdsField(error_messages={"required": _("Tick the faces first.")})
+
+
 class FirstAdminForm(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
     password = forms.CharField(
@@ -318,6 +330,15 @@ class FirstAdminForm(forms.Form):
         password: str = self.cleaned_data["password"]
         password_validation.validate_password(password)
         return password
+
+
+class CloseAccountForm(forms.Form):
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        max_length=_PASSWORD_LENGTH,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
 
 
 class ApiTokenForm(forms.Form):

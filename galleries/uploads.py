@@ -33,6 +33,13 @@ class IncomingFile(UploadedFile):
             raise self._incoming
         return self._incoming
 
+    @property
+    def sha256(self) -> str:
+        """Of what was stored; raises OSError as `chunks` does."""
+        if isinstance(self._incoming, OSError):
+            raise self._incoming
+        return self._incoming.sha256
+
     def close(self) -> None:
         if isinstance(self._incoming, storage.Incoming):
             self._incoming.discard()

@@ -27,6 +27,7 @@ _SENTENCES = [
     ),
     gettext_noop("You have searched as often as a day allows. Try again in %(hours)s h."),
     gettext_noop("Searching is slowed down for a while. Try again in %(seconds)s s."),
+    gettext_noop("It answered %(status)s."),
     gettext_noop("This token lacks the scope “%(scope)s”."),
 ]
 WORDS = [

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +30,9 @@ class Task(CeleryTask[Any, Any]):
 
         count_failure(exc)
 
+
+# It warns root of messages that are code. Ours are JSON; and a newcomer's first lines are what to do, not this thrice.
+warnings.filterwarnings("ignore", r"\s*You're running the worker with superuser", module="celery.platforms")
 
 app = Celery("pixora", task_cls=Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -17,8 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 _env = environ.Env()
 _asked: set[str] = set()
-# Not settings: what the tests and measurements look for.
-_OTHERS = {"PIXORA_PHOTOS", "PIXORA_REQUIRE_ALL"}
+# Not settings: what the tests, measurements and `upload_folder` look for.
+_OTHERS = {"PIXORA_PHOTOS", "PIXORA_REQUIRE_ALL", "PIXORA_TOKEN", "PIXORA_TOKEN_FILE"}
 
 
 def text(name: str, default: str = "") -> str:
@@ -46,6 +46,11 @@ def misspelt() -> list[tuple[str, str]]:
     """Variables that look like settings and are none, each with the one that may have been meant, or ""."""
     wrong = sorted(name for name in os.environ if name.startswith("PIXORA_") and name not in _asked | _OTHERS)
     return [(name, next(iter(difflib.get_close_matches(name, _asked)), "")) for name in wrong]
+
+
+def given() -> frozenset[str]:
+    """Names of the settings that the environment has a value for."""
+    return frozenset(name for name in _asked if text(name))
 
 
 def flag(name: str, default: bool) -> bool:

@@ -5,7 +5,7 @@ import re
 # A path may stand within another address (?next=), percent-encoded, even twice.
 _SLASH, _COLON = r"(?:/|%(?:25)*2f)", r"(?::|%(?:25)*3a)"
 _SECRET_PATHS = re.compile(
-    rf"({_SLASH}(?:[lrm]|links|setup|reset{_SLASH}key|confirm-email){_SLASH})(?:[a-z0-9_.\-]|{_COLON}){{16,}}",
+    rf"({_SLASH}(?:[lrm]|links|setup|invited|reset{_SLASH}key|confirm-email){_SLASH})(?:[a-z0-9_.\-]|{_COLON}){{16,}}",
     re.IGNORECASE,
 )
 # These two begin where their word does and go through it once: lines are long, and strangers write into them.

@@ -60,8 +60,8 @@ def programs(host: str, port: int, downloads_port: int) -> list[Program]:
             {"PIXORA_ZIP_STREAMS": str(zips), "WEB_CONCURRENCY": "1", "MALLOC_ARENA_MAX": "2"},
         ),
         _worker("selfie", _SOON, "--pool=prefork", "--concurrency=1"),
-        _worker("ingest", _LATER, "--pool=prefork", f"--concurrency={settings.PIXORA_WORKERS}"),
-        _worker("upkeep", _SOON, "--pool=solo"),
+        _worker("ingest", _LATER, "--pool=prefork", f"--concurrency={settings.PIXORA_WORKERS}", queues="ingest,people"),
+        _worker("upkeep", _SOON, "--pool=solo", queues="upkeep,outgoing"),
         # Without files of its own, a crash leaves nothing that stops the next start, and two do not share any.
         _celery("beat", _SOON, "beat", "--scheduler=celery.beat:Scheduler", "--pidfile="),
     ]
@@ -80,9 +80,9 @@ def _gunicorn(name: str, host: str, port: int, threads: int, environment: dict[s
     return _python(name, ("gunicorn", *config), {**environment, **_statements(_PAGE_STATEMENT)})
 
 
-def _worker(queue: str, niceness: int, *options: str) -> Program:
+def _worker(name: str, niceness: int, *options: str, queues: str = "") -> Program:
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    return _celery(queue, niceness, "worker", f"--queues={queue}", f"--hostname={queue}@%h", *options, *quiet)
+    return _celery(name, niceness, "worker", f"--queues={queues or name}", f"--hostname={name}@%h", *options, *quiet)
 
 
 def _celery(name: str, niceness: int, *words: str) -> Program:

@@ -31,6 +31,7 @@ SECRET_KEY = env.secret_key("PIXORA_SECRET_KEY", PIXORA_DATA_DIR / "secret_key")
 SECRET_KEY_FALLBACKS = env.secret("PIXORA_SECRET_KEY_FALLBACKS").split()
 PIXORA_SECRET_KEY_GIVEN = bool(env.secret("PIXORA_SECRET_KEY"))
 PIXORA_HOST = env.text("HOST", "127.0.0.1")
+PIXORA_PORT = env.whole_number("PORT", 8000, least=1)
 ALLOWED_HOSTS = env.words("PIXORA_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 if PIXORA_PUBLIC_URL:
     ALLOWED_HOSTS.append(urlsplit(PIXORA_PUBLIC_URL).hostname or "")
@@ -83,6 +84,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
@@ -101,6 +103,7 @@ MIDDLEWARE = [
     "galleries.middleware.BodyLimit",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "galleries.middleware.Acting",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -118,6 +121,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "galleries.views.page.about_the_site",
             ]
         },
     }
@@ -206,7 +210,11 @@ CELERY_TASK_ROUTES = {
     "galleries.flows.selfie.work": {"queue": "selfie"},
     "galleries.flows.upkeep.sweep": {"queue": "upkeep"},
     "galleries.flows.notice.work": {"queue": "upkeep"},
-    "galleries.flows.mail.work": {"queue": "upkeep"},
+    # Upkeep's worker too, which asks its queues in turn: a sweep waits behind one of these at most.
+    "galleries.flows.delivery.work": {"queue": "outgoing"},
+    "galleries.flows.mail.work": {"queue": "outgoing"},
+    # Of the same workers as photos, which would leave no room for its rings in a queue of theirs.
+    "galleries.flows.grouping.work": {"queue": "people"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
@@ -290,17 +298,19 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pixora",
     "VERSION": "1",
-    "DESCRIPTION": "Share event albums; let each guest find the photos they are in.",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
+    # What is sent is not what is answered: ids and addresses are only answered, files and passwords only sent.
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "galleries.api.schema.describe",
+        "galleries.api.description.describe",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ArchiveSizeEnum": "galleries.models.archive.Archive.Size",
         "PhotoStateEnum": "galleries.models.photo.Photo.State",
         "SelfieStateEnum": "galleries.models.selfie.Selfie.State",
     },
@@ -317,6 +327,9 @@ PIXORA_MAX_PIXELS = env.whole_number("PIXORA_MAX_PIXELS", 120_000_000, least=1)
 # What one photographer may keep; 0: no limit.
 PIXORA_QUOTA_PHOTOS = env.whole_number("PIXORA_QUOTA_PHOTOS", 200_000)
 PIXORA_QUOTA_BYTES = env.whole_number("PIXORA_QUOTA_BYTES", 1_099_511_627_776)
+# And how many albums they may have, and searches a day there may be in all of them.
+PIXORA_QUOTA_ALBUMS = env.whole_number("PIXORA_QUOTA_ALBUMS", 0)
+PIXORA_QUOTA_SEARCHES = env.whole_number("PIXORA_QUOTA_SEARCHES", 0)
 # The form's other fields; files are counted by PIXORA_MAX_FILE_BYTES while they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
@@ -331,6 +344,9 @@ PIXORA_GUESTS_AN_HOUR = env.whole_number("PIXORA_GUESTS_AN_HOUR", 300, least=1)
 PIXORA_SEARCHES_A_DAY = env.whole_number("PIXORA_SEARCHES_A_DAY", 10, least=1)
 PIXORA_SELFIES_WAITING = env.whole_number("PIXORA_SELFIES_WAITING", 300, least=1)
 PIXORA_ZIP_STREAMS = env.whole_number("PIXORA_ZIP_STREAMS", 4, least=1)
+
+# What webhooks may be sent to beside public addresses by https.
+PIXORA_WEBHOOK_NETWORKS = env.networks("PIXORA_WEBHOOK_NETWORKS")
 
 # Language, time, static files
 
@@ -363,3 +379,5 @@ LOGGING = {
 }
 
 PIXORA_MISSPELT = env.misspelt()
+# What the environment says, and nobody can change on the desk.
+PIXORA_GIVEN = env.given()

@@ -33,6 +33,7 @@ __all__ = [
     "embed_selfie",
     "engine",
     "find_faces",
+    "group",
     "is_same_person",
     "is_same_picture",
     "load",
@@ -124,6 +125,28 @@ def match(
 
     album, thresholds = Album.of(vectors, weak, photos), engine(engine_name).thresholds
     return search(query, album, thresholds, list(confirmed), list(refused))
+
+
+def group(
+    vectors: Vectors,
+    *,
+    weak: NDArray[np.bool_],
+    photos: NDArray[np.integer[Any]],
+    known: NDArray[np.integer[Any]],
+    refused: Sequence[tuple[int, int]] = (),
+    engine_name: str = "",
+) -> NDArray[np.intp]:
+    """Group the faces `vectors` (n, d) of an album, of this engine and unit length, into people.
+
+    Returns each row's person (n,): `known` people (n,), numbered from 0 and -1 for all other rows, keep their numbers
+    and are never joined with each other, further people come after them, and -1 is nobody whom another face is like.
+    Rows of one number in `photos` (n,) share a photo, and are different people. `refused` names rows and known people
+    that they are not. Rows that `weak` (n,) marks join people, but hold nobody together.
+    Exact: all vectors are compared. The order of the rows makes no difference.
+    """
+    from .grouping import group
+
+    return group(vectors, weak, photos, known, refused, engine(engine_name).thresholds)
 
 
 def calibrate(selfies: Vectors, vectors: Vectors, people: NDArray[np.integer[Any]]) -> Thresholds:

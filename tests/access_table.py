@@ -50,6 +50,8 @@ _OWN_PAGE = "200, 302 nobody guests"
 # Who holds a link's token is let in by it, whoever they are; a token of the API, if it reads, and in its own albums.
 _BY_TOKEN = "{}, 403 upload manage, 404 bound"
 _GUESTS_OWN = "404, {} guest"
+# An owner's webhooks are seen by nobody else, whatever they do in the albums.
+_OWN_WEBHOOK = "404, 401 nobody guests, 403 read upload, {} owner manage"
 _BYTES = "404, 200 in keeping roles read, 403 upload manage"
 
 TABLE: dict[str, str] = {
@@ -68,6 +70,20 @@ TABLE: dict[str, str] = {
     "POST api:album-retry": _api("edit", 200),
     # The album is not deleted: there is nothing to restore.
     "POST api:album-restore": "404, 401 nobody guests",
+    "POST api:album-photos-change": _api("edit", 200),
+    "GET api:album-stats": _api("inspect", 200),
+    # A token needs two scopes for it: to see the album, and to do what it cannot take back.
+    "POST api:album-leave": f"{_API}, 204 roles",
+    # It is not deleted either.
+    "DELETE api:album-deleted": "404, 401 nobody guests",
+    "GET api:albums-deleted": f"{_OWN_API}, 403 upload manage",
+    # What is told of an account is for no token of single albums.
+    "GET api:account": f"{_OWN_API}, 403 upload manage bound",
+    "PATCH api:account": f"{_OWN_API}, 403 read upload bound",
+    # Who is signed in has sent a wrong password.
+    "POST api:account-close": "403, 401 nobody guests",
+    "GET api:tokens": f"{_OWN_API}, 403 upload manage bound",
+    "DELETE api:token": "404, 401 nobody guests, 204 owner, 403 tokens",
     "GET api:album-searches": _api("own", 200),
     "GET api:album-alerts": _api("own", 200),
     "POST api:alert-settle": _api("own", 200),
@@ -75,9 +91,19 @@ TABLE: dict[str, str] = {
     "POST api:album-links": _api("share", 201),
     "GET api:album-collaborators": _api("own", 200),
     "POST api:album-collaborators": _api("own", 201),
+    "GET api:album-collaborator": _api("own", 200),
     "PATCH api:album-collaborator": _api("own", 200),
     "DELETE api:album-collaborator": _api("own", 204),
     "POST api:album-archives": _api("inspect", 201),
+    # The photographer's people are nobody's but theirs and their collaborators'.
+    "GET api:album-people": _api("inspect", 200),
+    "GET api:album-people-state": _api("inspect", 200),
+    "PUT api:album-people-state": _api("own", 200),
+    "GET api:person": _api("inspect", 200),
+    "PATCH api:person": _api("edit", 200),
+    "GET api:person-face": _api("inspect", 200),
+    "POST api:person-merge": _api("edit", 200),
+    "POST api:person-remove": _api("edit", 200),
     # Seen by guests, but not what is told of it.
     "GET api:photo": f"{_api('inspect', 200)}, 403 keeping",
     "PATCH api:photo": f"{_api('edit', 200)}, 403 keeping",
@@ -91,6 +117,7 @@ TABLE: dict[str, str] = {
     "GET api:link": f"{_api('share', 200)}, 404 viewer",
     "PATCH api:link": f"{_api('share', 200)}, 404 viewer",
     "DELETE api:link": f"{_api('share', 204)}, 404 viewer",
+    "GET api:link-stats": f"{_api('share', 200)}, 404 viewer",
     "GET api:link-qr": f"{_api('share', 200)}, 404 viewer",
     "GET api:shared-link": _BY_TOKEN.format(200),
     "POST api:shared-link-unlock": _BY_TOKEN.format(200),
@@ -100,6 +127,28 @@ TABLE: dict[str, str] = {
     "DELETE api:selfie": _GUESTS_OWN.format(204),
     "POST api:selfie-feedback": _GUESTS_OWN.format(200),
     "POST api:selfie-archives": _GUESTS_OWN.format(201),
+    # A list of one's own, which is empty for most.
+    "GET api:selfies": "200, 403 upload manage",
+    "GET api:selfie-devices": _GUESTS_OWN.format(200),
+    "DELETE api:selfie-devices": _GUESTS_OWN.format(204),
+    "POST api:selfie-return": _GUESTS_OWN.format(201),
+    "DELETE api:selfie-return": _GUESTS_OWN.format(204),
+    # Where no mail is sent, an address is not taken.
+    "PUT api:selfie-mail": _GUESTS_OWN.format(403),
+    "DELETE api:selfie-mail": _GUESTS_OWN.format(204),
+    # Who holds the token of a return address is let in by it, whoever they are.
+    "POST api:return": _BY_TOKEN.format(200),
+    # Whoever is a guest forgets what they hold.
+    "DELETE api:guest": "404, 204 guests",
+    "GET api:webhooks": "200, 401 nobody guests, 403 read upload",
+    "POST api:webhooks": "201, 401 nobody guests, 403 read upload bound",
+    "GET api:webhook": _OWN_WEBHOOK.format(200),
+    "PATCH api:webhook": _OWN_WEBHOOK.format(200),
+    "DELETE api:webhook": _OWN_WEBHOOK.format(204),
+    "POST api:webhook-secret": _OWN_WEBHOOK.format(200),
+    "POST api:webhook-test": _OWN_WEBHOOK.format(202),
+    "GET api:webhook-deliveries": _OWN_WEBHOOK.format(200),
+    "POST api:delivery-retry": _OWN_WEBHOOK.format(202),
     "GET api:schema": ALL,
     "GET api:docs": ALL,
     # Anything else below the API is the 404 of everything foreign.
@@ -110,6 +159,12 @@ TABLE: dict[str, str] = {
     "GET set_language": "302",
     "POST set_language": "302",
     "GET manifest": ALL,
+    # Nobody has chosen a colour for the site.
+    "GET site-accent": "404",
+    "POST site-accent": NOT_OFFERED,
+    # Sign-up is open to all, with and without an invitation.
+    "GET invited": "302",
+    "POST invited": NOT_OFFERED,
     "POST manifest": NOT_OFFERED,
     "GET healthz": ALL,
     "POST healthz": NOT_OFFERED,
@@ -118,9 +173,19 @@ TABLE: dict[str, str] = {
     "POST readyz": NOT_OFFERED,
     "GET metrics": "404, 200 staff",
     "POST metrics": NOT_OFFERED,
+    # The manual is anybody's.
+    "GET help": ALL,
+    "POST help": NOT_OFFERED,
+    "GET help-part": ALL,
+    "POST help-part": NOT_OFFERED,
+    "GET help-chapter": ALL,
+    "POST help-chapter": NOT_OFFERED,
     # There is an administrator already.
     "GET first-admin": "404",
     "POST first-admin": "404",
+    "GET account-close": _OWN_PAGE,
+    # A wrong password is told of at the form.
+    "POST account-close": _OWN_PAGE,
     "GET tokens": _OWN_PAGE,
     "POST tokens": NOT_OFFERED,
     # Who is signed in is asked for their password once more.
@@ -130,6 +195,20 @@ TABLE: dict[str, str] = {
     "POST token": "404, 302 nobody guests owner",
     "GET token-revoke": "404, 302 nobody guests, 200 owner",
     "POST token-revoke": "404, 302 nobody guests owner",
+    "GET webhooks": _OWN_PAGE,
+    "POST webhooks": NOT_OFFERED,
+    "GET webhook-new": "302",
+    "POST webhook-new": "302",
+    "GET webhook": "404, 302 nobody guests, 200 owner",
+    "POST webhook": "404, 302 nobody guests owner",
+    "GET webhook-change": "404, 302 nobody guests owner",
+    "POST webhook-change": "404, 302 nobody guests owner",
+    "GET webhook-secret": "404, 302 nobody guests owner",
+    "POST webhook-secret": "404, 302 nobody guests owner",
+    "GET webhook-delete": "404, 302 nobody guests, 200 owner",
+    "POST webhook-delete": "404, 302 nobody guests owner",
+    "GET delivery": "404, 302 nobody guests, 200 owner",
+    "POST delivery": "404, 302 nobody guests owner",
     # Where no mail is sent it is shown to who may do all.
     "GET mails": "404, 200 staff",
     "POST mails": NOT_OFFERED,
@@ -183,6 +262,14 @@ TABLE: dict[str, str] = {
     "POST album-collaborator": _page("own", 302),
     "GET album-leave": NOT_OFFERED,
     "POST album-leave": _page("inspect", 302),
+    "GET album-people": _page("inspect", 200),
+    "POST album-people": _page("own", 302),
+    "GET album-people-merge": NOT_OFFERED,
+    "POST album-people-merge": _page("edit", 302),
+    "GET person": NOT_OFFERED,
+    "POST person": _page("edit", 302),
+    "GET person-remove": NOT_OFFERED,
+    "POST person-remove": _page("edit", 302),
     "GET album-link-new": _page("share", 200),
     "POST album-link-new": _page("share", 302),
     "GET link": f"{_page('share', 200)}, 404 viewer",
@@ -309,6 +396,7 @@ STATES: dict[str, dict[str, str]] = {
 # What a guest has by their own link, and its end.
 _OWN = {
     "GET api:selfie": 200,
+    "GET api:selfie-devices": 200,
     "GET api:archive": 200,
     "POST api:selfie-feedback": 200,
     "POST api:selfie-archives": 201,

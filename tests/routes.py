@@ -14,8 +14,8 @@ from tests import pictures
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SELFIE = {"selfie": pictures.selfie_jpeg(), "consent": "true"}
-# What is sent where a form is wanted, "photo_id" and "alert_id" standing for the world's; other routes of the API get
-# JSON.
+# What is sent where a form is wanted, "photo_id", "alert_id" and "person_id" standing for the world's; other routes of
+# the API get JSON.
 FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:album-photos"): {"file": pictures.jpeg(pictures.quadrants())},
     ("PUT", "api:album-logo"): {"logo": pictures.png(pictures.quadrants())},
@@ -23,6 +23,7 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "guest-link"): SELFIE | {"step": "selfie"},
     ("POST", "album-new"): {"title": "A"},
     ("POST", "album-edit"): {"title": "A"},
+    ("POST", "account-close"): {"password": "not the password"},
     ("POST", "album-delete"): {"confirmed": "yes"},
     ("POST", "album-face-search"): {"on": "no", "confirmed": "yes"},
     ("POST", "album-link-new"): {"can_browse": "on"},
@@ -32,9 +33,15 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "album-collaborator"): {"role": "viewer"},
     ("POST", "album-photos-change"): {"photo": "photo_id", "change": "hide"},
     ("POST", "album-photos-delete"): {"photo": "photo_id", "confirmed": "yes"},
+    ("POST", "album-people"): {"on": "yes"},
+    ("POST", "person"): {"name": "Ann"},
+    ("POST", "person-remove"): {"photo": "photo_id"},
     ("POST", "photo"): {"hidden": "yes"},
     ("POST", "album-searches"): {"alert": "alert_id"},
     ("POST", "token-revoke"): {"confirmed": "yes"},
+    ("POST", "webhook"): {"do": "test"},
+    ("POST", "webhook-secret"): {"confirmed": "yes"},
+    ("POST", "webhook-delete"): {"confirmed": "yes"},
     ("POST", "link"): {"enabled": "no"},
     ("POST", "link-delete"): {"confirmed": "yes"},
     ("POST", "selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
@@ -47,14 +54,26 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:albums"): {"title": "A"},
     ("PATCH", "api:album"): {"title": "A"},
     ("PATCH", "api:photo"): {"hidden": True},
+    ("PUT", "api:album-people-state"): {"on": True},
+    ("PATCH", "api:person"): {"name": "Ann"},
+    ("POST", "api:person-merge"): {"people": ["person_id"]},
+    ("POST", "api:person-remove"): {"photos": ["photo_id"]},
     ("PATCH", "api:link"): {"can_download": False},
     ("POST", "api:album-photos-check"): {"files": []},
     ("POST", "api:album-collaborators"): {"email": "ada@example.org", "role": "viewer"},
     ("PATCH", "api:album-collaborator"): {"role": "viewer"},
     ("POST", "api:selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
+    ("POST", "api:album-photos-change"): {"photos": ["photo_id"], "change": "hide"},
+    ("PATCH", "api:account"): {"name": "Olga"},
+    ("POST", "api:account-close"): {"password": "not the password"},
+    ("PUT", "api:selfie-mail"): {"email": "gina@example.org"},
+    ("POST", "api:return"): {"token": "return_token"},
+    ("POST", "api:webhooks"): {"url": "https://example.org/hook", "events": ["photo.ready"]},
+    ("PATCH", "api:webhook"): {"name": "A"},
 }
 # What stands in addresses, beside what the world has.
-USUAL = {"mail_id": "00000000-0000-4000-8000-000000000000", "rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
+USUAL = {"invitation": "no-invitation", "rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
+USUAL |= {"mail_id": "00000000-0000-4000-8000-000000000000", "part": "guests", "chapter": "photos"}
 
 
 def routes(patterns: list[Any] | None = None, space: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -112,5 +131,11 @@ def body(method: str, name: str, ids: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _filled(fields: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
-    named = ("photo_id", "alert_id")
-    return {key: str(ids[value]) if value in named else value for key, value in fields.items()}
+    named = ("photo_id", "alert_id", "return_token", "person_id")
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        return str(ids[value]) if value in named else value
+
+    return {key: filled(value) for key, value in fields.items()}

@@ -1,11 +1,13 @@
 """Pictures of every main page at 390 and 1280 px, light and dark, with 0, 3 and 3,000 photos: `make screenshots`.
 
 A real site is started and seeded (tests/seeded.py); a real Chromium looks at it. The folder gets an index.html that
-shows all of them side by side. With --readme, the three pictures that README shows are written anew.
+shows all of them side by side. With --readme, the three pictures that README shows are written anew; with --manual
+those of the manual, each in light and dark (tests/test_manual.py holds that they are there).
 """
 
 import argparse
 import html
+import io
 import os
 import shutil
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
+from PIL import Image
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -37,6 +40,13 @@ _README = {
     "album": ("album-many", 1280, "light", 1080),
     "guest-result": ("result-many", 390, "light", 844),
     "guest-landing": ("landing-many", 390, "dark", 844),
+}
+# The manual's: name -> (page, width, height, what of the page; "" is all that is in sight).
+_MANUAL = {
+    "landing": ("landing-few", 390, 700, ""),
+    "result": ("result-many", 390, 700, ""),
+    "album": ("album-many", 1000, 760, ""),
+    "poster": ("link-poster", 520, 740, ".poster"),
 }
 
 
@@ -66,6 +76,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make screenshots ARGS=…", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "var" / "screenshots", help="where they go")
     parser.add_argument("--readme", action="store_true", help="only the pictures of README, into static/screenshots")
+    parser.add_argument("--manual", action="store_true", help="only the manual's, into static/screenshots")
     parser.add_argument("--only", default="", help="only pages whose name has this in it")
     parser.add_argument("--language", default="en", help="the language of the browser")
     parser.add_argument("--photos", type=int, default=3000, help="photos of the large album")
@@ -95,6 +106,8 @@ def _take(address: str, options: argparse.Namespace) -> None:
         browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS)
         if options.readme:
             _for_readme(browser, address, seeded, shots, options.language)
+        elif options.manual:
+            _for_manual(browser, address, seeded, shots, options.language)
         else:
             _for_looking(browser, address, seeded, shots, options)
         browser.close()
@@ -121,11 +134,21 @@ def pages(seeded: "Seeded") -> list[Shot]:
             Shot(f"landing-{size}", "nobody", reverse("guest-link", args=[link.token])),
             Shot(f"shared-{size}", "guest", reverse("shared", args=[album.pk])),
         ]
-    return found + _desk(seeded) + _guests(seeded) + [Shot(f"sorry-{name}", "nobody", f"/{name}") for name in _SORRY]
+    sorry = [Shot(f"sorry-{name}", "nobody", f"/{name}") for name in _SORRY]
+    return found + _desk(seeded) + _guests(seeded) + _manual() + sorry
 
 
 _OPEN = {"front": "home", "sign-in": "account_login", "sign-up": "account_signup", "reset": "account_reset_password"}
-_OPEN |= {"my-photos-empty": "my-photos"}
+_OPEN |= {"my-photos-empty": "my-photos", "help": "help"}
+
+
+def _manual() -> list[Shot]:
+    from django.urls import reverse
+
+    from galleries.manual import PARTS
+
+    chapters = [(chapter.part, chapter.name) for part in PARTS for chapter in part.chapters]
+    return [Shot("help-" + "-".join(names), "nobody", reverse("help-chapter", args=names)) for names in chapters]
 
 
 def _desk(seeded: "Seeded") -> list[Shot]:
@@ -248,6 +271,22 @@ def _for_readme(browser: "Browser", address: str, seeded: "Seeded", shots: list[
             path = ROOT / "static" / "screenshots" / f"{name}.jpg"
             page.screenshot(path=path, type="jpeg", quality=82)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB")  # noqa: T201
+
+
+def _for_manual(browser: "Browser", address: str, seeded: "Seeded", shots: list[Shot], language: str) -> None:
+    for name, (wanted, width, height, part) in _MANUAL.items():
+        shot = next(each for each in shots if each.name == wanted)
+        for scheme in SCHEMES:
+            with _somebody(browser, address, seeded.cookies[shot.who], 390, scheme, language) as page:
+                page.set_viewport_size({"width": width, "height": height})
+                _open(page, shot)
+                if part:
+                    page.locator(part).scroll_into_view_if_needed()
+                    page.evaluate("part => document.querySelector(part).scrollIntoView()", part)
+                path = ROOT / "static" / "screenshots" / f"help-{name}-{scheme}.webp"
+                with Image.open(io.BytesIO(page.screenshot())) as picture:
+                    picture.convert("RGB").save(path, quality=72, method=6)
+                print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB")  # noqa: T201
 
 
 def _write_index(folder: Path, shots: list[Shot]) -> None:

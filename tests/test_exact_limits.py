@@ -31,7 +31,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from rest_framework.test import APIClient
 from galleries.flows import admission
-from galleries.models import Album, Alert, Guest, Link, User, Visit
+from galleries.models import Album, Alert, ApiToken, Guest, Link, User, Visit
 from galleries.models.audit import label
 from tests import pictures
 """
@@ -48,6 +48,10 @@ for question in ("new guests", "link", "waiting", "day", "slowed"):
     made[question] = link.token, key
     if question == "slowed":
         Alert.objects.create(album=album, link=link, sign="many_refused", network_label=label(album, "127.0.0.1"))
+token = ApiToken.objects.create(user=owner)[1]
+client = APIClient(headers={"host": "localhost", "authorization": f"Token {token}"})
+address = f"/api/v1/albums/{album.pk}/"
+made["same key"] = made["if match"] = token, json.dumps([address, client.get(address)["ETag"]])
 print(json.dumps(made))
 """
 CROWD = """
@@ -62,6 +66,22 @@ def search(token, key):
     body = {"selfie": SimpleUploadedFile("me.jpg", picture), "consent": "true"}
     known = {"Pixora-Guest": key} if key else {}
     return APIClient(headers={"host": "localhost"} | known).post(f"/api/v1/links/{token}/selfies/", body)
+
+def make(token, key):
+    # One album; whoever is told that another is at it asks again.
+    client = APIClient(headers={"host": "localhost", "authorization": f"Token {token}", "idempotency-key": "one"})
+    while (answer := client.post("/api/v1/albums/", {"title": "once"}, format="json")).status_code == 409:
+        time.sleep(0.05)
+    return Answer({"code": answer.json()["id"]})
+
+def change(token, key):
+    address, seen = json.loads(key)
+    client = APIClient(headers={"host": "localhost", "authorization": f"Token {token}", "if-match": seen})
+    return client.patch(address, {"title": f"changed {time.monotonic_ns()}"}, format="json")
+
+class Answer(dict):
+    def json(self):
+        return self
 
 def together(question):
     folder.joinpath(f"{question}.{sys.argv[5]}").touch()
@@ -81,6 +101,8 @@ def crowd(question, ask, token, key):
 
 told = {"new guests": crowd("new guests", enter, *made["new guests"]), "link": crowd("link", enter, *made["link"])}
 told["waiting"] = crowd("waiting", search, *made["waiting"])
+told["same key"] = crowd("same key", make, *made["same key"])
+told["if match"] = crowd("if match", change, *made["if match"])
 # More may wait at once than a day allows, or that limit would be the first to be met.
 admission.SEARCHES_A_GUEST = 1000
 told["day"] = crowd("day", search, *made["day"])
@@ -118,13 +140,16 @@ def test_exactly_as_many_pass_as_may(surroundings: dict[str, str], tmp_path: Pat
     for process in processes:
         for question, answers in said_by(process).items():
             told[question].update(answers)
-    slowed = told.pop("slowed")
+    slowed, made = told.pop("slowed"), told.pop("same key")
     assert told == {
         "new guests": {"passed": 10, "too_many_guests": ALL - 10},
         "link": {"passed": 7, "link_used_up": ALL - 7},
         "waiting": {"passed": 3, "too_many_searches": ALL - 3},
         "day": {"passed": 10, "searches_used_up": ALL - 10},
+        "if match": {"passed": 1, "precondition_failed": ALL - 1},
     }
+    # All were told of the same album.
+    assert list(made.values()) == [ALL]
     # One at once, and one more for each half minute that all this took.
     assert 1 <= slowed["passed"] <= 1 + (time.monotonic() - begun) // 30
     assert slowed["passed"] + slowed["slowed_down"] == ALL

@@ -156,6 +156,14 @@ def test_feedback_is_simulated_and_told_beside_the_search_without(folder: Path) 
     assert rows["sure, told"][7].strip() == "0"
 
 
+def test_the_people_of_an_album_are_compared_with_the_labels(folder: Path) -> None:
+    label(folder)
+    out, _ = run("evaluate_faces", folder, "--people")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
+    # One face of one person is labelled: there is no pair of which anything could be said.
+    assert ["0", "-", "-", "0", "0", "0", "0"] in rows
+
+
 def test_a_report_is_one_file_that_shows_the_mistakes(folder: Path) -> None:
     label(folder, faces={"a.jpg": [["eileen", 176, 50, 100]], "nobody.jpg": [["<eileen>", 10, 10, 300]]})
     labels = json.loads((folder / "labels.json").read_text())

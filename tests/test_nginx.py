@@ -93,7 +93,17 @@ def test_nginx_says_anew_who_asks_and_how(tmp_path: Path, echo: int) -> None:
 
 def test_nginx_masks_what_pixora_masks(tmp_path: Path, echo: int) -> None:
     token = "Wq3xT0kZ9uYbN4vCmL8sHd2RfG7jPaE5"
-    kinds = ("l", "r", "m", "links", "setup", "accounts/password/reset/key", "accounts/confirm-email", "api/v1/links")
+    kinds = (
+        "l",
+        "r",
+        "m",
+        "links",
+        "setup",
+        "invited",
+        "accounts/password/reset/key",
+        "accounts/confirm-email",
+        "api/v1/links",
+    )
     paths = [f"/{kind}/{token}{rest}" for kind in kinds for rest in ("", "/", "/photos/?next=/l/" + token)]
     paths.append(f"/accounts/login/%2fl%2f{token}/")
     assert all(token not in mask(path) for path in paths)

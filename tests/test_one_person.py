@@ -15,7 +15,7 @@ import recognition
 from galleries.flows import selfie as selfie_flow
 from galleries.flows import upkeep, visit
 from galleries.management.labelled import read_labels
-from galleries.models import Album, Link, Match, Person, Photo, SearchRecord, Selfie
+from galleries.models import Album, Link, Match, Photo, SearchRecord, Selfie, SoughtPerson
 from galleries.models.lease import from_now
 from tests import pictures
 from tests.conftest import Found, add, ready_photo, search, work_off
@@ -71,7 +71,7 @@ def test_later_selfies_must_show_the_person_of_the_first(party: Album, link: Lin
     assert "each guest finds their own photos" in body["detail"]
     assert not Match.objects.filter(selfie=other.selfie).exists()
     assert names(again(found, selfie_of(FIRST))) == {f"{FIRST}.jpg"}
-    assert Person.objects.count() == 1
+    assert SoughtPerson.objects.count() == 1
 
 
 def test_the_page_says_it_in_words_and_names_nobody(party: Album, link: Link) -> None:
@@ -86,7 +86,7 @@ def test_the_page_says_it_in_words_and_names_nobody(party: Album, link: Link) ->
 def test_a_selfie_that_failed_binds_nobody(party: Album, link: Link) -> None:
     found = search(link, pictures.jpeg(pictures.faceless()))
     assert told(found)["code"] == "no_face"
-    assert not Person.objects.exists()
+    assert not SoughtPerson.objects.exists()
     assert names(again(found, selfie_of(SECOND))) == {f"{SECOND}.jpg"}
 
 
@@ -151,9 +151,9 @@ def test_it_is_kept_as_long_as_a_search_is_about_it_and_not_longer(party: Album,
     found = search(link, selfie_of(FIRST))
     second = again(found, selfie_of(FIRST))
     assert found.api.delete(f"/api/v1/selfies/{found.selfie.pk}/").status_code == 204
-    assert Person.objects.count() == 1
+    assert SoughtPerson.objects.count() == 1
     assert second.api.delete(f"/api/v1/selfies/{second.selfie.pk}/").status_code == 204
-    assert not Person.objects.exists()
+    assert not SoughtPerson.objects.exists()
 
 
 def run_out(found: Found) -> None:
@@ -180,9 +180,9 @@ def delete_album(found: Found) -> None:
 @pytest.mark.parametrize("end", [run_out, delete_link, switch_off, delete_album])
 def test_it_dies_with_the_last_search_however_that_ends(party: Album, link: Link, end: Any) -> None:
     found = search(link, selfie_of(FIRST), keep_me_posted="true")
-    assert Person.objects.exists()
+    assert SoughtPerson.objects.exists()
     end(found)
-    assert not Person.objects.exists()
+    assert not SoughtPerson.objects.exists()
 
 
 def test_after_withdrawing_nobody_knows_who_it_was_and_it_is_written_down(party: Album, link: Link) -> None:
@@ -195,7 +195,7 @@ def test_after_withdrawing_nobody_knows_who_it_was_and_it_is_written_down(party:
 
 def test_a_new_engine_begins_anew(party: Album, link: Link) -> None:
     found = search(link, selfie_of(FIRST))
-    Person.objects.update(engine="another+engine@1")
+    SoughtPerson.objects.update(engine="another+engine@1")
     assert told(again(found, selfie_of(SECOND)))["state"] == "done"
 
 
@@ -230,7 +230,7 @@ def test_a_photo_of_the_album_is_no_selfie(searchable: Album, link: Link, alter:
     body = told(found)
     assert (body["state"], body["code"], body["photos"]) == ("failed", "album_photo", [])
     assert "fresh selfie" in body["detail"]
-    assert not Person.objects.exists()
+    assert not SoughtPerson.objects.exists()
 
 
 def test_another_picture_of_the_same_person_is_one(searchable: Album, link: Link) -> None:

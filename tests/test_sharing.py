@@ -136,3 +136,9 @@ def test_the_poster_prints_on_exactly_one_sheet_of_a5(desk: Client, searchable: 
     assert len(sheets) == len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 1
     assert sheets[0][2:] == pytest.approx([148 / 25.4 * 72, 210 / 25.4 * 72], abs=1)
     assert width > 45, "millimetres; a phone reads it from arm's length"
+
+
+@pytest.mark.parametrize(("host", "is_told"), [("127.0.0.1:8000", True), ("[::1]:8000", True), ("testserver", False)])
+def test_a_link_that_no_phone_could_open_says_so(desk: Client, link: Link, host: str, is_told: bool) -> None:
+    page = desk.get(reverse("link", args=[link.pk]), headers={"Host": host})
+    assert ("This address opens on this computer only" in text_of(page)) == is_told

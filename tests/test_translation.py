@@ -80,16 +80,21 @@ def test_no_module_calls_gettext_by_a_name_under_which_its_words_are_not_found()
 
 
 class _Text(HTMLParser):
-    """What somebody reads of a template, or hears: text and the attributes that are read aloud."""
+    """What somebody reads of a template, or hears: text and the attributes read aloud, but for what is <code>."""
 
     def __init__(self) -> None:
         super().__init__()
         self.read: list[str] = []
+        self._in_code = False
 
     def handle_data(self, data: str) -> None:
-        self.read.append(data)
+        self.read += [] if self._in_code else [data]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_code = self._in_code and tag != "code"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_code = self._in_code or tag == "code"
         self.read += [value or "" for name, value in attrs if name in ("alt", "aria-label", "title", "placeholder")]
 
 

@@ -24,20 +24,25 @@ from galleries.access import Viewer
 from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
 from galleries.flows import brand as brand_flow
+from galleries.flows import event as event_flow
 from galleries.flows import notice as notice_flow
+from galleries.flows import webhook as webhook_flow
 from galleries.models import (
     Album,
     Alert,
     ApiToken,
     Archive,
     Collaborator,
+    Grouping,
     Guest,
     Link,
     Mail,
     Match,
+    Person,
     Photo,
     ReturnLink,
     Selfie,
+    Sighting,
     User,
     Visit,
 )
@@ -151,10 +156,15 @@ def tenant(name: str, word: str) -> Tenant:
     colleague = User.objects.create_user(f"colleague.{word}@example.org", "x")
     collaborator = Collaborator.objects.create(album=album, user=colleague, role="editor")
     alert = Alert.objects.create(album=album, link=link, sign="many_guests", network_label=word)
+    address = f"https://{word}.example.org/hook"
+    webhook, _ = webhook_flow.make(owner, url=address, events=["photo.ready"], albums=[album], name=f"Hook {word}")
     ids = {
         "album_id": album.pk,
+        "webhook_id": webhook.pk,
+        "delivery_id": event_flow.try_out(webhook).pk,
         "photo_id": photo.pk,
         "alert_id": alert.pk,
+        "person_id": _seen(photo, word).pk,
         "token_id": ApiToken.objects.create(user=owner)[0].public_id,
         "collaborator_id": collaborator.pk,
         "own_archive_id": archive_flow.of_album(Viewer(owner), album, None, "original").pk,
@@ -162,6 +172,14 @@ def tenant(name: str, word: str) -> Tenant:
         **_ids_of_guest(found, link),
     }
     return Tenant(owner, album, found, ids, {"ready": photo})
+
+
+def _seen(photo: Photo, word: str) -> Person:
+    """Whom the photographer sees in a photo."""
+    Grouping.objects.create(album=photo.album)
+    person = Person.objects.create(album=photo.album, name=f"Name {word}")
+    Sighting.objects.create(person=person, photo=photo, **_BOX)
+    return person
 
 
 def _ids_of_guest(found: Found, link: Link) -> dict[str, Any]:
@@ -218,6 +236,7 @@ def _deleted_twin(olga: Tenant) -> dict[str, Any]:
     # Nobody has this one back: it is being erased.
     Album.objects.create(owner=olga.owner, title=f"Doomed {OLGAS}", deleted_at=timezone.now(), doomed=True)
     ids = {"album_id": twin.pk, "photo_id": photo.pk, "link_id": link.pk, "token": link.token}
+    ids["person_id"] = _seen(photo, f"deleted {OLGAS}").pk
     return ids | {"selfie_id": selfie.pk, "return_token": ReturnLink.make(selfie), "collaborator_id": row.pk}
 
 

@@ -7,6 +7,7 @@ consent or a lost role counts on the next request.
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from typing import TypeVar
 
 from django.conf import settings
@@ -22,13 +23,16 @@ from galleries.models import (
     Archive,
     Choice,
     Collaborator,
+    Delivery,
     Link,
     Mail,
+    Person,
     Photo,
     ReturnLink,
     Selfie,
     User,
     Visit,
+    Webhook,
 )
 
 from .rule import (
@@ -62,6 +66,7 @@ __all__ = [
     "GUEST_COOKIE_SECONDS",
     "GUEST_HEADER",
     "OWNER",
+    "SCOPE_FOR",
     "Action",
     "UnknownGuestKey",
     "Viewer",
@@ -99,9 +104,17 @@ def require(viewer: Viewer, action: Action, thing: Model) -> None:
     if can(viewer, action, thing):
         return
     require_scope(viewer, SCOPE_FOR[action])
+    if _is_suspended(thing):
+        words = "The administrator has suspended this album. Until that is lifted, it can only be looked at."
+        raise Refusal("album_suspended", words, status=403)
     if action is Action.DOWNLOAD:
         raise Refusal("preview_only", "Of this photo you can see the preview only.", status=403)
     raise Refusal("not_yours", "Only the album's owner, or somebody they let work on it, can do this.", status=403)
+
+
+def _is_suspended(thing: Model) -> bool:
+    album = thing if isinstance(thing, Album) else getattr(thing, "album", None)
+    return album is not None and album.suspended_at is not None
 
 
 def album_maker(viewer: Viewer) -> User:
@@ -111,6 +124,21 @@ def album_maker(viewer: Viewer) -> User:
     if viewer.albums is not None:
         raise Refusal("token_bound", "This token is for the albums it was made for, and makes no others.", status=403)
     return user
+
+
+def account_of(viewer: Viewer, action: Action) -> User:
+    """The viewer's own account, to look at (INSPECT) or change (OWN)."""
+    user = require_user(viewer)
+    require_scope(viewer, SCOPE_FOR[action])
+    if viewer.albums is not None:
+        raise Refusal("token_bound", "This token is for the albums it was made for, and for nothing else.", status=403)
+    return user
+
+
+def require_session(viewer: Viewer) -> None:
+    """Raises 403 for a token, whatever it may do."""
+    if viewer.by_token:
+        raise Refusal("session_only", "Only who is signed in can do this, and no token.", status=403)
 
 
 def require_metrics_reader(request: HttpRequest) -> None:
@@ -123,6 +151,11 @@ def require_metrics_reader(request: HttpRequest) -> None:
         allowed = request.user.is_authenticated and request.user.is_active and request.user.is_staff
     if not allowed:
         raise Http404
+
+
+def sees_numbers_of_the_site(request: HttpRequest) -> bool:
+    """Staff who may; whether they are let in at all, the desk has asked before."""
+    return request.user.is_active and request.user.is_staff and request.user.has_perm("galleries.view_daycount")
 
 
 # The doors. What is to be done is said at the door; where it is not, the strictest is meant.
@@ -143,7 +176,7 @@ def deleted_album_for(viewer: Viewer, pk: uuid.UUID) -> Album:
 
 
 def link_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.SHARE) -> Link:
-    return _one(viewer, visible_to(viewer, Link).select_related("album"), pk, action)
+    return _one(viewer, visible_to(viewer, Link).select_related("album__owner"), pk, action)
 
 
 def collaborator_for(viewer: Viewer, album: Album, pk: uuid.UUID) -> Collaborator:
@@ -161,12 +194,49 @@ def photo_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> Ph
     return _one(viewer, visible_to(viewer, Photo).select_related("album"), pk, action)
 
 
+def person_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.EDIT) -> Person:
+    return _one(viewer, visible_to(viewer, Person).select_related("album"), pk, action)
+
+
+def people_in(viewer: Viewer, album: Album, pks: Iterable[uuid.UUID]) -> list[Person]:
+    """All of them, or 404: who is in another album is nobody here."""
+    wanted = set(pks)
+    found = list(visible_to(viewer, Person).filter(album=album, pk__in=wanted))
+    if len(found) < len(wanted):
+        raise Http404
+    return found
+
+
 def selfie_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> Selfie:
     return _one(viewer, visible_to(viewer, Selfie).select_related("album", "link", "guest"), pk, action)
 
 
+def selfies_of(viewer: Viewer) -> QuerySet[Selfie]:
+    """The searches of this guest, and those kept with the viewer's account."""
+    require_scope(viewer, SCOPE_FOR[Action.VIEW])
+    return visible_to(viewer, Selfie)
+
+
 def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
     return _one(viewer, visible_to(viewer, Archive).select_related("album"), pk, Action.VIEW)
+
+
+def webhooks_of(viewer: Viewer) -> QuerySet[Webhook]:
+    require_scope(viewer, SCOPE_FOR[Action.OWN])
+    return visible_to(viewer, Webhook)
+
+
+def webhook_for(viewer: Viewer, pk: uuid.UUID) -> Webhook:
+    return _one(viewer, visible_to(viewer, Webhook), pk, Action.OWN)
+
+
+def delivery_for(viewer: Viewer, pk: uuid.UUID) -> Delivery:
+    return _one(viewer, visible_to(viewer, Delivery).select_related("webhook"), pk, Action.OWN)
+
+
+def webhook_maker(viewer: Viewer) -> User:
+    """Whose a new webhook will be."""
+    return album_maker(viewer)
 
 
 def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
@@ -175,7 +245,7 @@ def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
 
 
 def api_tokens(viewer: Viewer) -> QuerySet[ApiToken]:
-    """The viewer's own. Only pages ask, and there nobody comes by a token."""
+    """The viewer's own."""
     return ApiToken.objects.filter(user=viewer.user) if viewer.user else ApiToken.objects.none()
 
 
@@ -196,7 +266,7 @@ def _one(viewer: Viewer, visible: QuerySet[_M], pk: uuid.UUID, action: Action) -
 
 def shared_link(token: str) -> Link:
     """The link that a token opens: 404 when there is none, 410 when it was switched off or has run out."""
-    link = Link.objects.with_token(token).select_related("album").first()
+    link = Link.objects.with_token(token).select_related("album__owner").first()
     if link is None or link.album.deleted_at:
         raise Http404
     if not link.is_open():
@@ -220,6 +290,15 @@ def returning_selfie(token: str) -> Selfie:
     if link is None:
         raise Http404
     return link.selfie
+
+
+def returning_selfie_for(viewer: Viewer, token: str) -> Selfie:
+    """The same for a token of the API, which opens what it reads, and its own albums, only."""
+    require_scope(viewer, "read")
+    selfie = returning_selfie(token)
+    if not within(viewer, Selfie.objects.filter(pk=selfie.pk)).exists():
+        raise Http404
+    return selfie
 
 
 def mail_choice(token: str) -> Choice:

@@ -3,8 +3,9 @@
 A guest sees the photos of their own searches, and what their link opens; a search and its zips are theirs alone. An
 album, with all that is in it, is its owner's. Collaborators look on and download; an editor also does the day's work,
 which the owner can put right again: takes photos in, hides and deletes them, says what the album is called and how it
-looks, makes and ends links. What cannot be taken back, or is answered for by law, stays with the owner: to delete the
-album, search for faces, choose collaborators, and change or lift the password of a link that is out.
+looks, names the people in it, makes and ends links. What cannot be taken back, or is answered for by law, stays with
+the owner: to delete the album, search for faces, group them into people, choose collaborators, and change or lift the
+password of a link that is out.
 Whatever is not said here is denied. All of it is looked up anew at every use.
 """
 
@@ -15,7 +16,20 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from galleries.models import Album, Alert, Archive, Collaborator, Link, Match, Photo, Selfie, Visit
+from galleries.models import (
+    Album,
+    Alert,
+    Archive,
+    Collaborator,
+    Delivery,
+    Link,
+    Match,
+    Person,
+    Photo,
+    Selfie,
+    Visit,
+    Webhook,
+)
 from galleries.models.sharing import open_link
 
 from .viewer import Viewer
@@ -61,7 +75,7 @@ def can(viewer: Viewer, action: Action, thing: Model) -> bool:
 
 
 def _is_granted(viewer: Viewer, action: Action, thing: Model) -> bool:
-    if isinstance(thing, Selfie | Archive):
+    if isinstance(thing, Selfie | Archive | Webhook | Delivery):
         # Who sees them is whose they are.
         return True
     if isinstance(thing, Photo) and action is Action.VIEW:
@@ -72,8 +86,9 @@ def _is_granted(viewer: Viewer, action: Action, thing: Model) -> bool:
 
 
 def actions_on(viewer: Viewer, album: Album) -> frozenset[Action]:
-    """What the viewer's role in the album allows; a page offers no more."""
-    return ACTIONS.get(role_in(viewer, album) or "", frozenset())
+    """What the viewer's role in the album allows; a page offers no more. In a suspended one they look on."""
+    actions = ACTIONS.get(role_in(viewer, album) or "", frozenset())
+    return actions & {Action.INSPECT} if album.suspended_at else actions
 
 
 def role_in(viewer: Viewer, album: Album) -> str | None:
@@ -97,6 +112,9 @@ def within(viewer: Viewer, found: QuerySet[_M]) -> QuerySet[_M]:
     """Those in the albums that a token is bound to."""
     if viewer.albums is None:
         return found
+    if found.model in (Webhook, Delivery):
+        # They tell of albums beside the token's.
+        return found.none()
     return found.filter(**{"pk__in" if found.model is Album else "album__in": viewer.albums})
 
 
@@ -164,9 +182,14 @@ _RULES: dict[type[Model], Callable[[Viewer], QuerySet[Any]]] = {
     Link: lambda viewer: _in_albums(viewer, Link, Action.SHARE),
     Collaborator: lambda viewer: _in_albums(viewer, Collaborator, Action.OWN),
     Alert: lambda viewer: _in_albums(viewer, Alert, Action.OWN),
+    # Guests never: neither whom the photographer sees in the album, nor what they call them.
+    Person: lambda viewer: _in_albums(viewer, Person, Action.INSPECT),
     Photo: _photos,
     Selfie: _selfies,
     Archive: _archives,
+    # Their owner's and nobody else's: those who work on an album have webhooks of their own albums.
+    Webhook: lambda viewer: Webhook.objects.filter(owner=viewer.user) if viewer.user else Webhook.objects.none(),
+    Delivery: lambda viewer: Delivery.objects.filter(webhook__in=visible_to(viewer, Webhook)),
 }
 
 

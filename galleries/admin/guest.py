@@ -3,14 +3,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Archive, Guest, Match, Selfie
 
-from .rows import CountedDeletion, ReadOnly
+from .rows import CountedDeletion, Counting, FewPages, ReadOnly
 
 
 @transaction.atomic
@@ -28,10 +28,20 @@ class GuestAdmin(ReadOnly, CountedDeletion):
     list_select_related = ["user"]
     fields = ["id", "user", "created_at"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Guest]:
-        return super().get_queryset(request).annotate(selfie_count=Count("selfies"))
+    ordering = ["-created_at"]
+    paginator = FewPages
+    show_full_result_count = False
 
-    @admin.display(description=_("searches"), ordering="selfie_count")
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Counting]:
+        return Counting
+
+    def count_for(self, guests: list[Any]) -> None:
+        found = Selfie.objects.filter(guest__in=guests).order_by().values_list("guest").annotate(Count("pk"))
+        counts = dict(found)
+        for guest in guests:
+            guest.selfie_count = counts.get(guest.pk, 0)
+
+    @admin.display(description=_("searches"))
     def searches(self, guest: Any) -> int:
         return int(guest.selfie_count)
 

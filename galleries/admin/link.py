@@ -23,7 +23,10 @@ class LinkAdmin(ReadOnly, CountedDeletion):
 
     @admin.action(description=_("Switch off at once"), permissions=["delete"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
-        messages.success(request, _("%(count)s links are off.") % {"count": queryset.update(enabled=False)})
+        links = list(queryset.filter(enabled=True))
+        for link in links:
+            visit_flow.change_link(link, enabled=False)
+        messages.success(request, _("%(count)s links are off.") % {"count": len(links)})
 
     def delete_all(self, rows: Iterable[Link]) -> None:
         for link in rows:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer", bound=HttpResponse)
 
 MEDIA_TYPE = "application/problem+json"
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Not signed in",
     403: "Not allowed",
@@ -31,8 +31,10 @@ _TITLES = {
     409: "Conflict",
     410: "Gone",
     411: "Length required",
+    412: "Changed meanwhile",
     413: "Too large",
     415: "Unsupported media type",
+    422: "Not the same request",
     429: "Too many requests",
     500: "Server error",
     503: "Busy",
@@ -125,7 +127,7 @@ def _with_retry(response: _Answer) -> _Answer:
 
 
 def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:
-    title = _TITLES.get(status_code, "Error")
+    title = TITLES.get(status_code, "Error")
     return {"type": "about:blank", "title": title, "status": status_code, "detail": detail, "code": code}
 
 

@@ -6,8 +6,11 @@ from django.conf import settings
 
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.models import Guest, GuestSearches, Link, NewGuests, Selfie
+from galleries.models import Guest, GuestSearches, Link, NewGuests, Selfie, User
 from galleries.models.lease import from_now
+from galleries.models.site import limit
+
+from . import quota
 
 # Of one guest, so that who presses again and again holds up nobody else for long.
 SEARCHES_A_GUEST = 3
@@ -21,7 +24,7 @@ def count_new_guest(link: Link, viewer: Viewer) -> None:
 
     To be called in the transaction that makes the guest, so that whoever is refused for another reason is not counted.
     """
-    wait = viewer.address and NewGuests.take(link, viewer.address, settings.PIXORA_GUESTS_AN_HOUR)
+    wait = viewer.address and NewGuests.take(link, viewer.address, limit("guests_an_hour"))
     if wait:
         words = (
             "Very many guests have come from your network by this link. "
@@ -51,14 +54,15 @@ def require_few_searches(guest: Guest) -> None:
         raise Refusal("too_many_searches", words, status=429, retry_after=wait)
 
 
-def count_search(guest: Guest) -> None:
-    """Raises Refusal 429 searches_used_up. Withdrawn searches count too.
+def count_search(guest: Guest, owner: User) -> None:
+    """Raises Refusal 429 searches_used_up, quota_searches. Withdrawn searches count too.
 
     To be called in the transaction that makes the search, so that whoever is refused for another reason is not counted.
     """
-    if wait := GuestSearches.take(guest, settings.PIXORA_SEARCHES_A_DAY):
+    if wait := GuestSearches.take(guest, limit("guest_searches")):
         words = f"You have searched as often as a day allows. Try again in {max(1, round(wait / 3600))} h."
         raise Refusal("searches_used_up", words, status=429, retry_after=wait)
+    quota.count_search(owner)
 
 
 def _seconds_for(searches: int) -> int:

@@ -2,22 +2,30 @@
 
 import math
 import time
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 import recognition
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, LegalBasis, Photo, Selfie, User, site
+from galleries.models.deed import Verb
+from galleries.models.lease import from_now
+from galleries.models.webhook import Event
 
-from . import photo, quota, selfie
+from . import deed, event, people, photo, quota, selfie
 from .doorbell import ring
 
 # A transaction of this size, and the files of it, take a fraction of a second.
 _STEP_PHOTOS = 500
+# No photo has come for so long: whoever sent them has paused, and it is told that all are ready.
+READY_AFTER_SECONDS = 30
 # Seconds for which a page may delete; upkeep does the rest of a large album.
 A_WHILE = 5
 
@@ -26,16 +34,28 @@ A_WHILE = 5
 def make(viewer: Viewer, *, face_search: bool = False, basis: str = "", attested: bool = False, **facts: Any) -> Album:
     """Raises Refusal legal_basis_required, and then no album is made."""
     owner = access.album_maker(viewer)
+    quota.require_room_for_album(owner)
+    facts.setdefault("kept_until", _last_day())
     album = Album.objects.create(owner=owner, **facts)
+    deed.record(Verb.ALBUM_MADE, album)
     switch_face_search(album, face_search, by=owner, basis=basis, attested=attested)
     return album
 
 
+def _last_day() -> date | None:
+    """Of an album that is made today, as the site's settings say."""
+    days = site.current().album_days
+    return timezone.localdate() + timedelta(days=days) if days else None
+
+
+@transaction.atomic
 def describe(album: Album, **facts: Any) -> None:
     """Change title or date, and no more: whoever switched face search off meanwhile shall not find it on again."""
     for name, value in facts.items():
         setattr(album, name, value)
     album.save(update_fields=list(facts))
+    if facts:
+        deed.record(Verb.ALBUM_CHANGED, album, fields=sorted(facts))
 
 
 @transaction.atomic
@@ -43,6 +63,7 @@ def hand_over(album: Album, owner: User) -> None:
     """To another photographer, with what its photos take of a quota, whether there is room for it or not."""
     locked = Album.objects.locked().get(pk=album.pk)
     quota.move(locked, locked.owner_id, owner.pk)
+    deed.record(Verb.ALBUM_HANDED_OVER, locked, before=locked.owner_id, after=owner.pk)
     locked.owner = album.owner = owner
     locked.save(update_fields=["owner"])
     # Its owner is none of its collaborators.
@@ -57,6 +78,7 @@ def choose_cover(album: Album, photo: Photo) -> None:
         raise Refusal("gone", "These photos have been deleted already.", status=410)
     album.cover = photo
     album.save(update_fields=["cover"])
+    deed.record(Verb.ALBUM_CHANGED, album, fields=["cover"], photo=photo.pk)
 
 
 @transaction.atomic
@@ -80,22 +102,45 @@ def switch_face_search(
         LegalBasis.objects.create(album=album, basis=basis, attested_by=by)
         _want_faces(album)
         ring(photo.work)
+        deed.record(Verb.FACE_SEARCH_ON, album, basis=basis)
     else:
         forget_faces(album)
+        deed.record(Verb.FACE_SEARCH_OFF, album)
 
 
 def forget_faces(album: Album) -> None:
     # Searches before photos, as a search that is just being finished locks them.
     selfie.end(Selfie.objects.filter(album=album))
+    people.forget(album)
     album.photos.update_in_order(wanted_engine="", face_count=0)
     Face.objects.filter(photo__album=album).delete()
     EmbeddingBlock.objects.filter(album=album).delete()
 
 
 @transaction.atomic
+def tell_if_ready(album_id: UUID) -> None:
+    """Once for all photos that came one after the other: when each of them is ready, rejected or set aside, none has
+    come for READY_AFTER_SECONDS, and workers had any of them in hand.
+    """
+    # Locked, as whoever takes in a photo locks it: that one is there to be seen, or comes later.
+    locked = Album.objects.locked().filter(pk=album_id, in_work=True).first()
+    arriving = Q(state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
+    fresh = Q(received_at__gt=from_now(-READY_AFTER_SECONDS))
+    if locked is None or locked.photos.filter(arriving | fresh).exists():
+        return
+    Album.objects.filter(pk=album_id).update(in_work=False)
+    if locked.deleted_at is None:
+        event.happened(Event.ALBUM_READY, album_id)
+
+
+@transaction.atomic
 def delete(album: Album) -> None:
     """Take the album out of everybody's sight. Faces, searches and zips go at once; the photos can be had back."""
-    locked = Album.objects.locked().get(pk=album.pk)
+    _delete(Album.objects.locked().get(pk=album.pk))
+    deed.record(Verb.ALBUM_DELETED, album)
+
+
+def _delete(locked: Album) -> None:
     forget_faces(locked)
     locked.selfies.all().delete()
     locked.archives.all().delete()
@@ -109,11 +154,13 @@ def restore(album: Album) -> None:
     locked = Album.objects.locked().get(pk=album.pk)
     if locked.deleted_at is None or locked.doomed:
         return
-    locked.deleted_at = None
+    # Or it would go again at once.
+    locked.deleted_at = locked.kept_until = None
     locked.engine = recognition.engine().name if locked.face_search else ""
-    locked.save(update_fields=["deleted_at", "engine"])
+    locked.save(update_fields=["deleted_at", "kept_until", "engine"])
     _want_faces(locked)
     ring(photo.work)
+    deed.record(Verb.ALBUM_RESTORED, locked)
 
 
 def _want_faces(album: Album) -> None:
@@ -141,8 +188,9 @@ def _doom(album: Album) -> bool:
     if locked is None or (album.deleted_at and not locked.deleted_at):
         return False
     if not locked.doomed:
-        delete(locked)
+        _delete(locked)
         Album.objects.filter(pk=locked.pk).update(doomed=True)
+        deed.record(Verb.ALBUM_GONE, locked)
     return True
 
 
@@ -156,10 +204,11 @@ def _delete_some(album: Album) -> bool:
     # Locked first: what a worker is just committing is then there to be deleted with them.
     photos = list(Photo.objects.select_for_update().filter(pk__in=list(next_ones)).order_by("pk"))
     if not photos:
-        Erasure.order([locked.logo_key])
+        Erasure.order([locked.logo_key], subject=album.pk)
+        event.happened(Event.ERASE_DONE, locked.pk, erased="album", erasing=album.pk)
         locked.delete()
         return False
     quota.give_back(photos)
-    Erasure.order_of_photos(photos)
+    Erasure.order_of_photos(photos, subject=album.pk)
     Photo.objects.filter(pk__in=[each.pk for each in photos]).delete()
     return True

@@ -6,6 +6,9 @@ from datetime import datetime
 from django.db import transaction
 
 from galleries.models import Album, ApiToken, User
+from galleries.models.deed import Verb
+
+from . import deed
 
 
 @transaction.atomic
@@ -22,6 +25,7 @@ def make(
     token.expiry = expires_at
     token.save(update_fields=["expiry"])
     token.bind(albums)
+    deed.record(Verb.TOKEN_MADE, token, user=user.pk, scopes=token.scopes, is_bound=token.is_bound)
     return token, secret
 
 
@@ -32,7 +36,10 @@ def change(
     token.name, token.scopes, token.expiry = name, " ".join(scopes), expires_at
     token.save(update_fields=["name", "scopes", "expiry"])
     token.bind(albums)
+    deed.record(Verb.TOKEN_CHANGED, token, scopes=token.scopes, is_bound=token.is_bound)
 
 
+@transaction.atomic
 def revoke(token: ApiToken) -> None:
+    deed.record(Verb.TOKEN_REVOKED, token, user=token.user_id)
     token.delete()

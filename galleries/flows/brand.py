@@ -9,6 +9,9 @@ from django.db import transaction
 from galleries import images, storage
 from galleries.errors import Refusal
 from galleries.models import Album, Arrival, Erasure
+from galleries.models.deed import Verb
+
+from . import deed
 
 LOGO_BYTES = 5_000_000
 
@@ -36,7 +39,10 @@ def _save(album: Album, facts: dict[str, Any]) -> None:
         raise Refusal("too_late", "This took too long. Send the file once more.", status=503)
     for name, value in facts.items():
         setattr(album, name, value)
+    changed = [name for name, value in facts.items() if getattr(now, name) != value]
     album.save(update_fields=list(facts))
+    if changed:
+        deed.record(Verb.ALBUM_CHANGED, album, fields=sorted(changed))
 
 
 def _drawn(chunks: Iterable[bytes]) -> images.Logo:

@@ -7,8 +7,9 @@ from django.db import transaction
 
 from galleries.errors import Refusal
 from galleries.models import Album, Collaborator, Guesses, User
+from galleries.models.deed import Verb
 
-from . import letter
+from . import deed, letter
 
 # Addresses that an owner gives in vain, for each tells that there is no account: so many at once, then one in so many
 # seconds.
@@ -42,18 +43,24 @@ def _add(album: Album, email: str, role: str) -> Collaborator:
     collaborator, added = Collaborator.objects.update_or_create(album=album, user=user, defaults={"role": role})
     if added:
         letter.album_shared(collaborator)
+    deed.record(Verb.COLLABORATOR_ADDED, collaborator, user=user.pk, role=role)
     return collaborator
 
 
+@transaction.atomic
 def change_role(collaborator: Collaborator, role: str) -> None:
     collaborator.role = role
     collaborator.save(update_fields=["role"])
+    deed.record(Verb.COLLABORATOR_CHANGED, collaborator, user=collaborator.user_id, role=role)
 
 
+@transaction.atomic
 def remove(collaborator: Collaborator) -> None:
+    deed.record(Verb.COLLABORATOR_REMOVED, collaborator, user=collaborator.user_id)
     collaborator.delete()
 
 
 def leave(album: Album, user: User) -> None:
     """A collaborator goes of their own accord. The owner is none."""
-    album.collaborators.filter(user=user).delete()
+    for collaborator in album.collaborators.filter(user=user):
+        remove(collaborator)

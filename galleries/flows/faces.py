@@ -1,5 +1,7 @@
 """What an engine saw in a photo, as rows. Called in the transaction that says so of the photo."""
 
+from uuid import UUID
+
 import numpy as np
 
 import recognition
@@ -37,5 +39,9 @@ def replace(photo: Photo, engine: str, faces: list[recognition.Face]) -> None:
 
 def forget(photo: Photo) -> None:
     """What every engine saw in it."""
-    Face.objects.filter(photo=photo).delete()
-    EmbeddingBlock.objects.filter(photo=photo).delete()
+    forget_all([photo.pk])
+
+
+def forget_all(photos: list[UUID]) -> None:
+    Face.objects.filter(photo__in=photos).delete()
+    EmbeddingBlock.objects.filter(photo__in=photos).delete()

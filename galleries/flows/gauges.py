@@ -7,18 +7,20 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from galleries.metrics import Gauge
-from galleries.models import Album, Archive, Mail, Photo, Selfie
+from galleries.models import Album, Archive, Delivery, Grouping, Mail, Photo, Selfie
 
 # With 100,000 photos, 2,000 of them waiting, these take 40 ms on PostgreSQL and the others 10.
 TOTALS_SECONDS = 60
 
 
 def gauges() -> Iterator[Gauge]:
-    yield from _waiting()
+    yield from waiting()
+    yield from _deliveries()
     yield from cache.get_or_set("gauges", _totals, TOTALS_SECONDS) or ()
 
 
-def _waiting() -> Iterator[Gauge]:
+def waiting() -> Iterator[Gauge]:
+    """By indexes of the few that wait."""
     arriving = Q(state__in=[Photo.State.UPLOADED, Photo.State.PROCESSING])
     asking = Q(state__in=Selfie.WAITING)
     due = {
@@ -32,8 +34,17 @@ def _waiting() -> Iterator[Gauge]:
     }
     depth = {queue: float(found["rows"]) for queue, found in due.items()}
     depth["mail"] = float(Selfie.objects.mail_due().count() + Mail.objects.due().count())
+    depth["people"] = float(Grouping.objects.due().count())
     yield "due", "Rows that wait for a worker; those that rest after a failure are not among them.", "queue", depth
     yield "oldest_due_seconds", "Age of the longest waiting photo or selfie, re-indexing left out.", "queue", ages
+
+
+def _deliveries() -> Iterator[Gauge]:
+    """What webhooks are still to be told, what rests after a failure included."""
+    found = Delivery.objects.waiting().aggregate(rows=Count("pk"), oldest=Min("created_at"))
+    age = max(0.0, (timezone.now() - found["oldest"]).total_seconds()) if found["oldest"] else 0.0
+    yield "deliveries_waiting", "Deliveries that webhooks are still to be told.", "", {"": float(found["rows"])}
+    yield "oldest_delivery_seconds", "Age of the longest waiting delivery.", "", {"": age}
 
 
 def _totals() -> list[Gauge]:

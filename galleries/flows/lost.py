@@ -13,8 +13,9 @@ from django.utils.translation import gettext_noop
 
 from galleries import images, metrics, storage
 from galleries.models import Album, EmbeddingBlock, Erasure, Photo
+from galleries.models.webhook import Event
 
-from . import quota
+from . import event, quota
 from .soundness import altered, original_of
 
 LOST, ALTERED = "original_lost", "original_altered"
@@ -69,6 +70,7 @@ def mark(photo: Photo, code: str) -> None:
     else:
         changes = {"state": Photo.State.QUARANTINED, "code": code, "detail": WORDS[code], "wanted_engine": ""}
         metrics.count("quarantines", reason=code)
+        event.happened(Event.PHOTO_REJECTED, held.album_id, photo=held, code=code)
     Photo.objects.filter(pk=held.pk).update(**changes, fence=None, lease_until=None)
 
 

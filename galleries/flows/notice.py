@@ -60,10 +60,12 @@ def stop(choice: Choice) -> None:
     """No more of these mails, whoever gives the address again. A search forgets it, and goes on."""
     choice.stop()
     if selfie := choice.selfie:
-        _forget(selfie)
+        forget(selfie)
 
 
-def _forget(selfie: Selfie) -> None:
+@transaction.atomic
+def forget(selfie: Selfie) -> None:
+    """Its address, and what is on its way there."""
     Mail.objects.waiting().filter(selfie=selfie, kind__in=[Mail.Kind.ASK, Mail.Kind.PHOTOS]).delete()
     Selfie.objects.filter(pk=selfie.pk, email=selfie.email).update(email="", email_confirmed_at=None)
 
@@ -102,7 +104,7 @@ def _lock_with(selfie: Selfie) -> bool:
 
 def _tell(selfie: Selfie) -> None:
     if Unsubscribed.covers(selfie.email, Topic.PHOTOS, _scope(selfie)):
-        _forget(selfie)
+        forget(selfie)
         return
     with override(selfie.email_language):
         if selfie.email_told_at:

@@ -25,10 +25,12 @@ from galleries import images, metrics, storage
 from galleries.database import count_failure
 from galleries.errors import Refusal, is_full
 from galleries.models import Album, Arrival, Erasure, Photo
+from galleries.models.deed import Verb
 from galleries.models.photo import MAX_ATTEMPTS, MAX_STRIKES, PhotoQuerySet
+from galleries.models.webhook import Event
 from galleries.stripping import Stripped
 
-from . import faces, lost, posted, quota, readiness, replacement, stripped
+from . import deed, event, faces, held_back, lost, posted, quota, readiness, replacement, stripped, takedown
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -89,11 +91,12 @@ def _receive(album: Album, name: str, folder: str, chunks: Iterable[bytes], repl
             return _duplicate(known, facts["name"])
         facts |= {"size": received.size, "sha256": received.sha256, "crc32": received.crc32}
         try:
+            takedown.require_allowed(received.sha256)
             header = images.inspect(received.path)
             # Known before it is stored; what several do at once is settled with its row.
             quota.require_room(album.owner_id, received.size)
             return _accept(album, header, received, known, replaces=replaces, **facts)
-        except (images.ImageRejected, quota.Exceeded) as refused:
+        except (images.ImageRejected, quota.Exceeded, takedown.Barred) as refused:
             return _refuse(album, refused, **facts)
 
 
@@ -108,7 +111,7 @@ def _accept(
     try:
         storage.adopt(received, photo.original_key)
         _add(photo, refused_before)
-    except (IntegrityError, Refusal, quota.Exceeded) as error:
+    except (IntegrityError, Refusal, quota.Exceeded, takedown.Barred) as error:
         # These are known not to be committed. After any other error the row may be there: upkeep finds out.
         Arrival.give_up(photo.original_key)
         twin = album.photos.filter(sha256=photo.sha256).first() if isinstance(error, IntegrityError) else None
@@ -125,8 +128,9 @@ def _accept(
 
 @transaction.atomic
 def _add(photo: Photo, refused_before: Photo | None) -> None:
-    """Raises IntegrityError when the same bytes were added in the meantime, and quota.Exceeded."""
+    """Raises IntegrityError when the same bytes were added in the meantime, quota.Exceeded, and takedown.Barred."""
     album = _still_there(photo.album)
+    takedown.require_allowed(photo.sha256)
     photo.wanted_engine = album.engine if album.face_search else ""
     if refused_before:
         refused_before.delete()
@@ -150,14 +154,16 @@ def _duplicate(known: Photo, name: str) -> Reception:
 
 
 @transaction.atomic
-def _refuse(album: Album, refused: images.ImageRejected | quota.Exceeded, **facts: Any) -> Reception:
+def _refuse(album: Album, refused: images.ImageRejected | quota.Exceeded | takedown.Barred, **facts: Any) -> Reception:
     """Keep the name and the reason of a file that is not kept; once, however often it comes."""
     album = _still_there(album)
     reason = {"state": Photo.State.REJECTED, "code": refused.code, "detail": refused.detail}
     same = {"sha256": facts["sha256"]} if "sha256" in facts else {"sha256": "", **facts}
     known = album.photos.filter(**same).first()
     if known is None:
-        return Reception(Outcome.REJECTED, album.photos.create(**facts, **reason), facts["name"])
+        photo = album.photos.create(**facts, **reason)
+        event.happened(Event.PHOTO_REJECTED, album.pk, photo=photo, code=refused.code)
+        return Reception(Outcome.REJECTED, photo, facts["name"])
     again = _duplicate(known, facts["name"])
     if known.original_key:
         return again  # taken in meanwhile, in the last place that there was
@@ -180,13 +186,18 @@ def adding_up(album: Album, tally: dict[str, int]) -> dict[str, int]:
     return {"received": received, "duplicate": album.duplicates} | counts | {"faces": tally["faces"]}
 
 
-def retry(photos: PhotoQuerySet) -> int:
-    """Take up those of the photos that are quarantined once more; returns how many."""
+def retry(photos: PhotoQuerySet, *, by_staff: bool = False) -> int:
+    """Take up those of the photos that are quarantined once more; returns how many.
+
+    What an administrator has set aside only one of them takes up.
+    """
     with transaction.atomic():
         fresh = {"state": Photo.State.UPLOADED, "attempts": 0, "strikes": 0, "code": "", "detail": ""}
         # "" where face search is off.
         engine = Subquery(Album.objects.filter(pk=OuterRef("album")).values("engine"))
-        quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=lost.WORDS)
+        kept_back = [*lost.WORDS] if by_staff else [*lost.WORDS, held_back.CODE]
+        quarantined = photos.filter(state=Photo.State.QUARANTINED).exclude(code__in=kept_back)
+        deed.record_photos(Verb.PHOTOS_RETRIED, quarantined.order_by().values_list("pk", "album"))
         count = quarantined.update_in_order(**fresh, lease_until=None, fence=None, wanted_engine=engine)
         ring(work)
     return count
@@ -202,18 +213,27 @@ def delete(photos: Iterable[Photo]) -> None:
     doomed = list(Photo.objects.select_for_update().filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
     quota.give_back(doomed)
     Erasure.order_of_photos(doomed)
+    deed.record_photos(Verb.PHOTOS_DELETED, ((photo.pk, photo.album_id) for photo in doomed))
     Photo.objects.filter(pk__in=[photo.pk for photo in doomed]).delete()
 
 
+@transaction.atomic
 def hide(photo: Photo, *, hidden: bool) -> None:
     """Take a photo out of all guests' sight, or show it again."""
     photo.hidden = hidden
     photo.save(update_fields=["hidden"])
+    _record_hiding([(photo.pk, photo.album_id)], hidden=hidden)
 
 
+@transaction.atomic
 def hide_all(photos: PhotoQuerySet, *, hidden: bool) -> int:
     """The same for many; returns how many there are."""
+    _record_hiding(photos.order_by().values_list("pk", "album"), hidden=hidden)
     return photos.update_in_order(hidden=hidden)
+
+
+def _record_hiding(photos: Iterable[tuple[UUID, UUID]], *, hidden: bool) -> None:
+    deed.record_photos(Verb.PHOTOS_HIDDEN if hidden else Verb.PHOTOS_SHOWN, photos)
 
 
 # Worker half: examine
@@ -310,6 +330,8 @@ def _keep(photo: Photo, examined: Examined) -> None:
         if held:
             # Faces that came to be wanted while it was looked at are still to be found.
             _make_ready(photo, examined, still_wanted="" if examined.engine else held.wanted_engine)
+            if held.state != Photo.State.READY:
+                event.happened(Event.PHOTO_READY, photo.album_id, photo=photo)
     if held is None and not Photo.objects.filter(pk=photo.pk).exists():
         storage.delete(photo.stored_keys())
     elif held and examined.engine:
@@ -348,6 +370,7 @@ def _set_aside(photo: Photo, state: Photo.State, code: str, detail: str, **chang
     """What an earlier engine saw in it goes too: only photos that are ready have vectors."""
     if _settle(photo, state=state, code=code, detail=detail, **changes):
         faces.forget(photo)
+        event.happened(Event.PHOTO_REJECTED, photo.album_id, photo=photo, code=code)
 
 
 def _strike(photo: Photo, fault: images.DecoderFault) -> None:

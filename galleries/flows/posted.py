@@ -9,6 +9,7 @@ from galleries.models import EmbeddingBlock, Selfie
 from galleries.models.photo import stack
 from recognition.types import Vector
 
+from . import grouping
 from .doorbell import ring
 from .selfie import work
 
@@ -23,6 +24,7 @@ def announce(album_id: uuid.UUID, engine: str) -> None:
     with transaction.atomic():
         Selfie.objects.filter(pk__in=near).update_in_order(wanted=True)
         fresh.filter(pk__in=[block[0] for block in blocks]).update(announced=True)
+        grouping.want(album_id, engine)
         if near:
             ring(work)
 

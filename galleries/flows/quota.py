@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Greatest
 
-from galleries.models import Album, Photo, Usage, User
+from galleries.errors import Refusal
+from galleries.models import Album, OwnerSearches, Photo, Usage, User, site
 from galleries.words import in_words
 
 
@@ -81,9 +81,31 @@ def _no_bytes(limit: int) -> str:
 
 def _limits(photos: int | None, size: int | None) -> tuple[int | None, int | None]:
     """The user's own, where they have some. 0 is none."""
-    photos = settings.PIXORA_QUOTA_PHOTOS if photos is None else photos
-    size = settings.PIXORA_QUOTA_BYTES if size is None else size
-    return photos or None, size or None
+    return _limit("photo_limit", photos), _limit("byte_limit", size)
+
+
+def _limit(name: str, own: int | None) -> int | None:
+    return (site.current().limit(name) if own is None else own) or None
+
+
+def require_room_for_album(user: User) -> None:
+    """In the transaction that makes the album. Raises Refusal 403 quota_albums. Deleted ones do not count."""
+    limit = _limit("album_limit", user.album_limit)
+    if limit is None:
+        return
+    # One after the other, so that two at once do not both take the last place.
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    if Album.objects.present().filter(owner=user).count() >= limit:
+        words = f"This account has {limit} albums at most. Delete one, or ask the administrator for more room."
+        raise Refusal("quota_albums", words, status=403)
+
+
+def count_search(owner: User) -> None:
+    """Raises Refusal 429 quota_searches. In the transaction that makes the search, as admission.count_search."""
+    limit = _limit("search_limit", owner.search_limit)
+    if limit and (wait := OwnerSearches.take(owner.pk, limit)):
+        words = f"This photographer's albums take no more searches today. Try again in {max(1, round(wait / 3600))} h."
+        raise Refusal("quota_searches", words, status=429, retry_after=wait)
 
 
 def require_room(user: int, size: int) -> None:

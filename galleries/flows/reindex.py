@@ -17,7 +17,7 @@ from galleries.models.photo import PhotoQuerySet, stack
 from galleries.models.selfie import CERTAIN
 from recognition.types import Vector
 
-from . import photo, selfie
+from . import grouping, photo, selfie
 from .doorbell import ring
 
 _HOPELESS = [Photo.State.REJECTED, Photo.State.QUARANTINED]
@@ -77,6 +77,7 @@ def _switch(album: Album) -> None:
     album.photos.exclude(state__in=_HOPELESS).update_in_order(face_count=count)
     for watching in searches:
         _carry_over(watching, album.engine)
+    grouping.want(album.pk, album.engine)
     ring(selfie.work)
 
 

@@ -5,7 +5,7 @@ import uuid
 import numpy as np
 
 import recognition
-from galleries.models import Album, EmbeddingBlock, Face, Match, Photo
+from galleries.models import Album, EmbeddingBlock, Face, Match, Photo, Sighting
 from galleries.models.photo import stack
 from recognition import Vector
 
@@ -18,24 +18,25 @@ def take_over(old: Photo, new: Photo, engine: str) -> None:
     if old.hidden:
         Photo.objects.filter(pk=new.pk).update(hidden=True)
     if engine:
-        _hand_over_matches(old, new, engine)
+        _hand_over_faces(old, new, engine)
 
 
-def _hand_over_matches(old: Photo, new: Photo, engine: str) -> None:
-    """Guests keep a photo that is replaced where the new one shows the same face in the same place.
+def _hand_over_faces(old: Photo, new: Photo, engine: str) -> None:
+    """Guests keep a photo that is replaced where the new one shows the same face in the same place, and people stay.
 
     The place alone is not enough: photos of one name may come from two cameras, and show two people.
     """
     faces = faces_by_photo(Face.objects.filter(photo__in=[old.pk, new.pk], engine=engine))
     vectors = {photo: _vectors(photo, engine) for photo in (old.pk, new.pk)}
     near = recognition.engine(engine).thresholds.sure
-    for match in Match.objects.filter(photo=old):
-        before, after = same_face(faces[old.pk], match), same_face(faces[new.pk], match)
+    every: list[Match | Sighting] = [*Match.objects.filter(photo=old), *Sighting.objects.filter(photo=old)]
+    for kept in every:
+        before, after = same_face(faces[old.pk], kept), same_face(faces[new.pk], kept)
         if before and after:
             apart = vectors[old.pk][before.ordinal] - vectors[new.pk][after.ordinal]
             if np.linalg.norm(apart) <= near:
                 box = {"x": after.x, "y": after.y, "width": after.width, "height": after.height}
-                Match.objects.filter(pk=match.pk).update(photo=new, **box)
+                type(kept)._default_manager.filter(pk=kept.pk).update(photo=new, **box)
 
 
 def _vectors(photo: uuid.UUID, engine: str) -> Vector:

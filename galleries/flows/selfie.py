@@ -28,16 +28,17 @@ from galleries import images, metrics, storage
 from galleries.access import Viewer
 from galleries.database import count_failure
 from galleries.errors import Refusal
-from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Person, Photo, SearchRecord, Selfie
+from galleries.models import Album, EmbeddingBlock, Erasure, Face, Link, Match, Photo, SearchRecord, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import CERTAIN, MAX_ATTEMPTS
+from galleries.models.site import limit
 from recognition.types import Vector
 
-from . import admission, notice, person, search_index, visit, watch
+from . import admission, event, notice, search_index, sought, visit, watch
 from .doorbell import ring
-from .person import Unsearchable
 from .places import faces_by_photo, same_face
 from .search_index import SearchIndex
+from .sought import Unsearchable
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def receive(
         keep_me_posted=keep_me_posted,
         email=email if keep_me_posted and notice.is_offered() else "",
         email_language=get_language(),
-        expires_at=timezone.now() + timedelta(days=settings.PIXORA_SELFIE_DAYS),
+        expires_at=timezone.now() + timedelta(days=limit("selfie_days")),
     )
     # Before the album is locked: a bucket may take its time. Should this process die, upkeep finds the picture.
     with _picture(chunks) as received:
@@ -109,7 +110,7 @@ def _add(selfie: Selfie, link: Link, viewer: Viewer) -> str | None:
     selfie.guest, key = visit.enter(link, viewer)
     watch.require_turn(link, selfie.guest, viewer.address)
     admission.require_few_searches(selfie.guest)
-    admission.count_search(selfie.guest)
+    admission.count_search(selfie.guest, link.album.owner)
     selfie.save(force_insert=True)
     watch.note(selfie, viewer.address)
     ring(work)
@@ -177,10 +178,11 @@ def withdraw(selfie: Selfie) -> bool:
     """
     # Locked first: what a worker is just committing is then there to be erased with it.
     Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
-    Erasure.order([selfie.scratch_key])
+    Erasure.order([selfie.scratch_key], subject=selfie.pk)
+    event.happened(event.Event.ERASE_DONE, selfie.album_id, erased="search", erasing=selfie.pk)
     selfie.delete()
-    person.forget_unsearched([selfie.guest_id])
-    return Person.objects.of(selfie.guest_id, selfie.album_id).exists()
+    sought.forget_unsearched([selfie.guest_id])
+    return sought.is_kept_of(selfie.guest_id, selfie.album_id)
 
 
 @transaction.atomic
@@ -200,7 +202,7 @@ def end(selfies: QuerySet[Selfie]) -> None:
     Selfie.objects.filter(pk__in=[selfie.pk for selfie in ended]).update(**gone, expires_at=Now())
     Match.objects.filter(selfie__in=ended).delete()
     notice.drop_mails(ended)
-    person.forget_unsearched({selfie.guest_id for selfie in ended})
+    sought.forget_unsearched({selfie.guest_id for selfie in ended})
 
 
 def progress(selfie: Selfie) -> tuple[int, int]:
@@ -269,7 +271,7 @@ def _find(selfie: Selfie) -> Found:
     query = _query(selfie)
     index = search_index.of(selfie.album, recognition.engine(engine))
     if selfie.vectors is None:
-        person.require_own_face(selfie, query[0], index)
+        sought.require_own_face(selfie, query[0], index)
     said = dict(zip(("confirmed", "refused"), _judged_rows(selfie, index), strict=True))
     result = recognition.match(
         query, index.vectors, weak=index.weak, photos=index.photo_numbers, engine_name=engine, **said
@@ -328,7 +330,7 @@ def _finish(selfie: Selfie, found: Found) -> None:
         if not Selfie.objects.held(selfie).select_for_update().first():
             return
         _replace_matches(selfie, found.matches)
-        person.sharpen(selfie, found.query, found.centre)
+        sought.sharpen(selfie, found.query, found.centre)
         watch.note_end(selfie, SearchRecord.DONE, selfie.matches.in_result().filter(is_shown("photo__")).count())
         Erasure.order([selfie.scratch_key])
         Selfie.objects.release(
@@ -394,4 +396,4 @@ def _fail(selfie: Selfie, code: str) -> None:
     Erasure.order([selfie.scratch_key])
     if selfie.state != Selfie.State.DONE:
         watch.note_end(selfie, code)
-        person.forget_unsearched([selfie.guest_id])
+        sought.forget_unsearched([selfie.guest_id])

@@ -17,20 +17,28 @@ from galleries.models import (
     Archive,
     Arrival,
     AskedAddress,
+    Deed,
+    Delivery,
     EmbeddingBlock,
     Erasure,
+    Grouping,
     Guesses,
     Guest,
     GuestSearches,
+    IdempotencyKey,
+    Invitation,
     NewGuests,
+    OwnerSearches,
     Photo,
     SearchRecord,
     Selfie,
+    User,
 )
 from galleries.models.lease import from_now
 
-from . import album, mail, notice, photo, posted, reindex, selfie
+from . import account, album, day, delivery, grouping, mail, notice, photo, posted, reindex, selfie
 from .doorbell import ring
+from .takedown import meet_late_ones
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +51,8 @@ SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
 # In one sweep, which has other duties too, and 50 s for all.
 DELETING_SECONDS = 10
+# How long their owner can look up what webhooks were told.
+DELIVERY_DAYS = 30
 # An ended search is kept this long, to say so to its guest.
 ENDED_DAYS = 30
 
@@ -54,18 +64,22 @@ def sweep() -> None:
         ring_for_due,
         announce_left,
         advance_albums,
+        tell_of_ready_albums,
         erase_left,
         erase_scratch,
         end_selfies,
+        meet_late_ones,
         end_albums,
+        end_accounts,
         drop_old,
+        day.note,
     ):
         _carry_out(duty)
 
 
 def end_what_ran_out() -> None:
     """Before the site is served: after a pause or a restore, nothing is shown for a moment that should be gone."""
-    for duty in (erase_left, erase_scratch, end_selfies, end_albums, drop_old):
+    for duty in (erase_left, erase_scratch, end_selfies, end_albums, end_accounts, drop_old):
         _carry_out(duty)
 
 
@@ -84,8 +98,12 @@ def ring_for_due() -> None:
         ring(selfie.work)
     if Selfie.objects.mail_due().exists():
         ring(notice.work)
+    if Delivery.objects.due().exists():
+        ring(delivery.work)
     if mail.is_due():
         ring(mail.work)
+    if Grouping.objects.due().exists():
+        ring(grouping.work)
 
 
 def announce_left() -> None:
@@ -98,6 +116,11 @@ def announce_left() -> None:
 def advance_albums() -> None:
     for moving in Album.objects.moving():
         reindex.advance(moving)
+
+
+def tell_of_ready_albums() -> None:
+    for album_id in Album.objects.in_work().values_list("pk", flat=True):
+        album.tell_if_ready(album_id)
 
 
 def erase_left() -> None:
@@ -124,6 +147,8 @@ def end_selfies() -> None:
 
 
 def end_albums() -> None:
+    for over in Album.objects.run_out():
+        album.delete(over)
     deadline = time.monotonic() + DELETING_SECONDS
     for left in Album.objects.overdue().order_by("deleted_at"):
         if time.monotonic() > deadline:
@@ -131,14 +156,23 @@ def end_albums() -> None:
         album.delete_for_good(left, patience=deadline - time.monotonic())
 
 
+def end_accounts() -> None:
+    for closed in User.objects.filter(closed_at__isnull=False).order_by("closed_at"):
+        account.finish(closed, patience=DELETING_SECONDS)
+
+
 def drop_old() -> None:
     days = timezone.now() - timedelta(days=ENDED_DAYS)
     Selfie.objects.ended(ENDED_DAYS).delete()
     Archive.objects.filter(created_at__lt=timezone.now() - timedelta(days=ARCHIVE_DAYS)).delete()
     Guest.objects.filter(visits=None, user=None, created_at__lt=days).delete()
-    for budget in (NewGuests, GuestSearches, AskedAddress, Guesses):
+    for budget in (NewGuests, GuestSearches, OwnerSearches, AskedAddress, Guesses):
         budget.objects.over().delete()
+    IdempotencyKey.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
+    Delivery.objects.over(DELIVERY_DAYS).delete()
+    Deed.objects.too_old().delete()
+    Invitation.objects.too_old().delete()
     mail.tidy()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

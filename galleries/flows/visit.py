@@ -7,10 +7,11 @@ from django.db import transaction
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.models import Erasure, Guest, Link, Photo, Visit
+from galleries.models import Album, Erasure, Guest, Link, Photo, Visit
+from galleries.models.deed import Verb
 from galleries.models.sharing import digest
 
-from . import admission, guessing, person
+from . import admission, deed, guessing, sought
 
 
 def enter(link: Link, viewer: Viewer, password: str = "", *, browser: str = "") -> tuple[Guest, str | None]:
@@ -70,6 +71,13 @@ def keep_with_account(viewer: Viewer, key: str) -> None:
 
 
 @transaction.atomic
+def make_link(album: Album, **facts: Any) -> Link:
+    link = Link.make(album, **facts)
+    deed.record(Verb.LINK_MADE, link, can_browse=link.can_browse, has_password=link.needs_password)
+    return link
+
+
+@transaction.atomic
 def change_link(link: Link, **changes: Any) -> None:
     """Change an own link. With a new password, whoever came by the old one has to give the new one."""
     if "password" in changes:
@@ -80,6 +88,7 @@ def change_link(link: Link, **changes: Any) -> None:
         setattr(link, name, value)
     # No more than was changed: whoever switched the link off meanwhile shall not find it on again.
     link.save(update_fields=list(changes))
+    deed.record(Verb.LINK_CHANGED, link, fields=sorted(changes), enabled=link.enabled)
 
 
 @transaction.atomic
@@ -87,5 +96,6 @@ def delete_link(link: Link) -> None:
     """Delete a link and erase the searches of those who came by it."""
     searches = list(link.selfies.all())
     Erasure.order(selfie.scratch_key for selfie in searches)
+    deed.record(Verb.LINK_REVOKED, link, searches=len(searches))
     link.delete()
-    person.forget_unsearched({selfie.guest_id for selfie in searches})
+    sought.forget_unsearched({selfie.guest_id for selfie in searches})

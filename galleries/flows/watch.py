@@ -6,16 +6,19 @@ network: it may be the Wi-Fi of the whole party.
 
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from galleries.errors import Refusal
-from galleries.models import Album, Alert, Guest, Link, Person, SearchRecord, Selfie
+from galleries.models import Album, Alert, Guest, Link, SearchRecord, Selfie, SoughtPerson
 from galleries.models.audit import label
 from galleries.models.budget import DAY_SECONDS, HOUR_SECONDS
 from galleries.models.lease import from_now
+from galleries.models.site import limit
+from galleries.models.webhook import Event
+
+from . import event
 
 # Faces that one guest tries in a day beside their own. A phone that is handed around a table makes one or two.
 OTHER_FACES = 4
@@ -38,7 +41,7 @@ def require_turn(link: Link, guest: Guest, address: str) -> None:
     """Raises Refusal 429 slowed_down while the guest, or the network they come from, is to go slowly."""
     slowing = Alert.objects.slowing().filter(album=link.album_id).order_by("created_at", "pk")
     wait = _wait_for(slowing.filter(guest_label=label(link.album, str(guest.pk))), GUEST_PACE)
-    if not wait and not Person.objects.of(guest.pk, link.album_id).exists():
+    if not wait and not SoughtPerson.objects.of(guest.pk, link.album_id).exists():
         network = {"link": link, "network_label": label(link.album, address), "guest_label": ""}
         wait = _wait_for(slowing.filter(**network), NETWORK_PACE)
     if wait:
@@ -81,6 +84,8 @@ def note_beginning(selfie: Selfie) -> None:
 def note_end(selfie: Selfie, outcome: str, photos: int = 0) -> None:
     """Done, or failed with a code; a search that is brought up to date later says how many photos it shows now."""
     SearchRecord.objects.filter(selfie=selfie).update(outcome=outcome, photos=photos)
+    if photos and selfie.state in Selfie.WAITING:
+        event.happened(Event.SELFIE_MATCHED, selfie.album_id)
     record = SearchRecord.objects.filter(selfie=selfie, link__isnull=False).first()
     if record:
         _look_out(record)
@@ -95,7 +100,7 @@ def _look_out(record: SearchRecord) -> None:
     sums = network.aggregate(all=Count("pk"), odd=Count("pk", filter=_ODD), repeated=repeated)
     if sums["odd"] >= MANY_REFUSED and sums["odd"] >= REFUSED_SHARE * sums["all"]:
         _raise(record, Alert.Sign.MANY_REFUSED)
-    many_guests = GUESTS_SHARE * settings.PIXORA_GUESTS_AN_HOUR
+    many_guests = GUESTS_SHARE * limit("guests_an_hour")
     if sums["all"] - sums["repeated"] >= many_guests and sums["repeated"] < REPEATED_SHARE * sums["all"]:
         _raise(record, Alert.Sign.MANY_GUESTS)
 

@@ -34,9 +34,13 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, which has no types
     username = None  # type: ignore[assignment]  # people sign in by e-mail
     email = models.EmailField(_("e-mail address"), unique=True)
-    # Empty: as the settings say. 0: no limit.
+    # Empty: as the site's settings say. 0: no limit.
     photo_limit = models.PositiveBigIntegerField(_("photos kept at most"), null=True, blank=True)
     byte_limit = models.PositiveBigIntegerField(_("bytes kept at most"), null=True, blank=True)
+    # Its owner has ended it; what it had is being erased.
+    closed_at = models.DateTimeField(null=True, editable=False)
+    album_limit = models.PositiveBigIntegerField(_("albums at most"), null=True, blank=True)
+    search_limit = models.PositiveBigIntegerField(_("searches a day in their albums at most"), null=True, blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []

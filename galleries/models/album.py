@@ -29,11 +29,19 @@ class AlbumQuerySet(models.QuerySet["Album"]):
         """Those that are on the way to another engine."""
         return self.filter(_MOVING)
 
+    def in_work(self) -> Self:
+        """Those of which a worker has photos in hand, or had them a moment ago."""
+        return self.filter(in_work=True)
+
     def overdue(self) -> Self:
         """Those that were deleted and that nobody wanted back, and what is left of those deleted for good."""
         # Said of all of them, so that an index finds the few.
         gone = self.filter(deleted_at__isnull=False)
         return gone.filter(Q(doomed=True) | Q(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS)))
+
+    def run_out(self) -> Self:
+        """Those whose last day is over."""
+        return self.present().filter(kept_until__lt=timezone.localdate())
 
     def locked(self) -> Self:
         """To be read in a transaction that adds to an album, switches or deletes it: these wait for each other.
@@ -75,10 +83,17 @@ class Album(models.Model):
     served_at = models.DateTimeField(null=True, editable=False)
     # And a selfie.
     searched_at = models.DateTimeField(null=True, editable=False)
+    # A worker took up photos that came, and that all of them are ready has not been told yet.
+    in_work = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     cover = models.ForeignKey("galleries.Photo", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     # Deleted, but to be had back for a while: nothing of it is served, its faces and searches are gone.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+
+    # By an administrator: its links open nothing, and those who have a role in it only look on.
+    suspended_at = models.DateTimeField(_("suspended at"), null=True, blank=True, editable=False)
+    # Deleted the day after, which can be taken back for RESTORE_DAYS.
+    kept_until = models.DateField(_("kept until"), null=True, blank=True, db_index=True)
 
     # Deleted for good: what is left of it goes step by step, and nobody has it back.
     doomed = models.BooleanField(default=False, editable=False)
@@ -95,7 +110,10 @@ class Album(models.Model):
                 condition=Q(persons_a_guest__range=(1, MOST_PERSONS_A_GUEST)), name="album_persons_a_guest"
             ),
         ]
-        indexes = [models.Index(fields=["next_engine"], condition=_MOVING, name="album_moving")]
+        indexes = [
+            models.Index(fields=["next_engine"], condition=_MOVING, name="album_moving"),
+            models.Index(fields=["in_work"], condition=Q(in_work=True), name="album_in_work"),
+        ]
 
     def __str__(self) -> str:
         return self.title

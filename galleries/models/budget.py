@@ -6,6 +6,7 @@ that only this site can make, and they go when their time is over.
 
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
@@ -91,6 +92,21 @@ class GuestSearches(Budget):
     @classmethod
     def take(cls, guest: Guest, most: int) -> int:
         return cls.take_one(most, guest=guest)
+
+
+class OwnerSearches(Budget):
+    """How many searches there were in all albums of one photographer."""
+
+    SECONDS = DAY_SECONDS
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="search_budget")
+
+    def __str__(self) -> str:
+        return f"{self.count} searches in albums of {self.user_id}"
+
+    @classmethod
+    def take(cls, user: int, most: int) -> int:
+        return cls.take_one(most, user_id=user)
 
 
 class AskedAddress(Budget):

@@ -6,6 +6,7 @@ is an orphan, and what a crash left is known without looking through the storage
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models.functions import Now
@@ -29,25 +30,27 @@ class Erasure(models.Model):
     """
 
     keys = models.JSONField()
+    # The album or search that is erased as a whole, and is no row any more: gone with the last of its erasures.
+    subject = models.UUIDField(null=True, editable=False, db_index=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
         return f"{len(self.keys)} files"
 
     @classmethod
-    def order(cls, keys: Iterable[str]) -> None:
+    def order(cls, keys: Iterable[str], subject: UUID | None = None) -> None:
         """To be called in the transaction that deletes the rows; the files go once it is committed."""
         if wanted := [key for key in keys if key]:
-            erasure = cls.objects.create(keys=wanted)
+            erasure = cls.objects.create(keys=wanted, subject=subject)
             transaction.on_commit(erasure.carry_out, robust=True)
 
     @classmethod
-    def order_of_photos(cls, photos: "Iterable[Photo]") -> None:
+    def order_of_photos(cls, photos: "Iterable[Photo]", subject: UUID | None = None) -> None:
         """The same for the files of photos. Renditions of those in work are erased by upkeep once more, later."""
         doomed = list(photos)
-        cls.order(key for photo in doomed for key in photo.stored_keys())
+        cls.order((key for photo in doomed for key in photo.stored_keys()), subject)
         if late := [key for photo in doomed if photo.fence for key in (photo.thumb_key, photo.preview_key)]:
-            cls.objects.create(keys=late, created_at=from_now(_LATE_SECONDS))
+            cls.objects.create(keys=late, subject=subject, created_at=from_now(_LATE_SECONDS))
 
     def carry_out(self) -> None:
         storage.delete(self.keys)

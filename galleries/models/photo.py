@@ -72,7 +72,8 @@ class PhotoQuerySet(LeaseQuerySet["Photo"]):
         state = Case(ready, default=Value(Photo.State.PROCESSING))
         photo = self.filter(_WANTS_WORK).claim_first(candidates, LEASE_SECONDS, state=state)
         if photo:
-            Album.objects.filter(pk=photo.album_id).update(served_at=Now())
+            begun = {"in_work": True} if photo.state == Photo.State.PROCESSING else {}
+            Album.objects.filter(pk=photo.album_id).update(served_at=Now(), **begun)
         return photo
 
     def tally(self) -> dict[str, int]:
@@ -164,6 +165,9 @@ class Photo(Leased):
             models.Index("album", Coalesce("taken_at", "received_at"), "name", "id", name="photo_by_moment"),
             models.Index(fields=["album", "name", "id"], name="photo_by_name"),
             models.Index(fields=["album", "state", "hidden", "wanted_engine", "face_count"], name="photo_tally"),
+            models.Index(fields=["sha256"], name="photo_by_hash"),
+            # The desk's list of all photos.
+            models.Index(fields=["-received_at", "-id"], name="photo_newest"),
             # All that a claim asks for, or SQLite would rather read the whole of another index.
             models.Index(
                 fields=["album", "received_at", "id", "state", "wanted_engine"],

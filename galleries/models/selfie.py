@@ -15,9 +15,9 @@ from recognition.types import Vectors
 from .album import Album
 from .lease import Leased, LeaseQuerySet, from_now, is_free
 from .literal import Literal
-from .person import Person
 from .photo import Photo, is_shown
 from .sharing import Guest, Link, Visit, open_link
+from .sought import SoughtPerson
 
 LEASE_SECONDS = 20
 MAX_ATTEMPTS = 5
@@ -96,7 +96,9 @@ class Selfie(Leased):
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="selfies")
     guest = models.ForeignKey(Guest, on_delete=models.CASCADE, related_name="selfies")
     # Whom it shows, once it was found to be somebody whom this guest may search for.
-    person = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="searches", editable=False)
+    person = models.ForeignKey(
+        SoughtPerson, null=True, on_delete=models.SET_NULL, related_name="searches", editable=False
+    )
     consented_at = models.DateTimeField(auto_now_add=True)
     consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
     keep_me_posted = models.BooleanField(default=False)

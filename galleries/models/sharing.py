@@ -79,7 +79,9 @@ class Link(models.Model):
 
     def is_open(self) -> bool:
         is_over = self.expires_at is not None and self.expires_at <= timezone.now()
-        return self.enabled and not is_over and self.album.deleted_at is None
+        album = self.album
+        stands = album.deleted_at is None and album.suspended_at is None and album.owner.is_active
+        return self.enabled and not is_over and stands
 
     def set_password(self, password: str) -> None:
         self.password_hash = make_password(self._of_this_link(password)) if password else ""
@@ -104,7 +106,10 @@ class Link(models.Model):
 # The same rule as Link.is_open, in the database's clock; `prefix` reaches the link from another model.
 def open_link(prefix: str = "") -> Q:
     not_over = Q(**{f"{prefix}expires_at__isnull": True}) | Q(**{f"{prefix}expires_at__gt": Now()})
-    return Q(**{f"{prefix}enabled": True, f"{prefix}album__deleted_at__isnull": True}) & not_over
+    album = f"{prefix}album__"
+    stands = Q(**{f"{album}deleted_at__isnull": True, f"{album}suspended_at__isnull": True})
+    # A photographer who is suspended is not active: what they shared is shut for as long.
+    return Q(**{f"{prefix}enabled": True, f"{album}owner__is_active": True}) & stands & not_over
 
 
 OPEN_LINK = open_link()

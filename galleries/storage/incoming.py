@@ -67,6 +67,10 @@ class Incoming:
         self._path, self._file = Path(name), os.fdopen(descriptor, "w+b")
         self.discard = weakref.finalize(self, _close_and_unlink, self._file, self._path)
 
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
     def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
         if self.size > self._limit:

@@ -7,22 +7,28 @@ import segno
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.contrib.auth import login
+from django.contrib import messages
+from django.contrib.auth import login, logout
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
-from galleries.flows import guessing, letter
-from galleries.forms import FirstAdminForm
+from galleries.flows import account as account_flow
+from galleries.flows import deed, guessing, letter
+from galleries.flows import invitation as invitation_flow
+from galleries.forms import CloseAccountForm, FirstAdminForm
 from galleries.models import Mail, vault
 from galleries.models.account import first_admin_wanted, make_first_admin
+from galleries.models.deed import Verb
 
-from .page import Request, page, refused
+from .page import Request, owners_page, page, refused, told_by
 
 # What allauth calls a mail -> its kind, and where the address stands that it is about.
 _LETTERS = {
@@ -33,6 +39,8 @@ _LETTERS = {
     "account_already_exists": (Mail.Kind.HAS_ACCOUNT, "password_reset_url"),
 }
 _MFA_SECRETS = b"pixora second factors"
+# In a session: the secret of the invitation by which somebody came.
+_INVITATION = "invitation"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -61,6 +69,22 @@ class Adapter(DefaultAccountAdapter):
         except Refusal as refusal:
             raise ImmediateHttpResponse(refused(request, refusal)) from refusal
 
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return invitation_flow.is_open(request.session.get(_INVITATION, ""))
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
+        try:
+            invitation_flow.use(request.session.pop(_INVITATION, ""), form.cleaned_data["email"])
+        except Refusal as refusal:
+            raise ImmediateHttpResponse(refused(request, refusal)) from refusal
+        return super().save_user(request, user, form, commit)
+
+    def post_login(self, request: HttpRequest, user: Any, **facts: Any) -> Any:
+        if user.is_staff:
+            deed.record(Verb.STAFF_SIGNED_IN, user)
+        return super().post_login(request, user, **facts)
+
 
 class MfaAdapter(DefaultMFAAdapter):
     """The secret of an authenticator app lies sealed in the database, and its code is drawn as all others are."""
@@ -83,6 +107,31 @@ def home(request: Request, viewer: Viewer) -> HttpResponseBase:
     return redirect("albums") if viewer.user else render(request, "home.html")
 
 
+@require_safe
+@page
+def invited(request: Request, viewer: Viewer, invitation: str) -> HttpResponseBase:
+    """The link of an invitation: kept while its holder makes an account."""
+    if not invitation_flow.is_open(invitation):
+        words = _("This invitation has ended or been used. Ask for a new one.")
+        raise Refusal("invitation_ended", words, status=410)
+    request.session[_INVITATION] = invitation
+    return redirect("account_signup")
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+@owners_page
+def account_close(request: Request, viewer: Viewer) -> HttpResponseBase:
+    form = CloseAccountForm(request.POST or None)
+    if form.is_valid():
+        with told_by(form):
+            account_flow.close(access.require_user(viewer), form.cleaned_data["password"], viewer.address)
+            logout(request)
+            messages.success(request, _("Your account has been ended, and what it had is deleted."))
+            return redirect("home")
+    return render(request, "account/close.html", {"form": form})
+
+
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 @page
@@ -96,5 +145,6 @@ def first_admin(request: Request, viewer: Viewer, token: str) -> HttpResponseBas
         if user is None:
             raise Http404
         login(request, user)
+        deed.record(Verb.STAFF_SIGNED_IN, user, is_first=True)
         return redirect("admin:index")
     return render(request, "account/first_admin.html", {"form": form})

@@ -24,6 +24,7 @@ from galleries.models import Album
 from .grid import Choice, Tiles, listing, photos_title
 from .page import Request, owners_page, whole_number
 from .paging import a_page
+from .people import strip
 
 _PROBLEMS_SHOWN = 8
 _PROBLEMS_A_PAGE = 500
@@ -43,8 +44,8 @@ def album(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     album = access.album_for(viewer, album_id, Action.INSPECT)
     tally = album.photos.all().tally()
     choice = Choice.of(request.GET)
-    context = _grid(album, tally, choice, request.GET.get("after", "")) | _progress(album, tally)
-    context |= _problems(album, tally) | _desk(album) | _may(viewer, album)
+    context = _grid(viewer, album, tally, choice, request.GET.get("after", "")) | _progress(album, tally)
+    context |= _problems(album, tally) | _desk(album) | _may(viewer, album) | strip(album)
     return render(request, "album/album.html", context)
 
 
@@ -68,8 +69,9 @@ def _desk(album: Album) -> dict[str, Any]:
     )
 
 
-def _grid(album: Album, tally: dict[str, int], choice: Choice, after: str) -> dict[str, Any]:
-    photos, last = a_page(album.photos.of_group(choice.state), after, choice.order)
+def _grid(viewer: Viewer, album: Album, tally: dict[str, int], choice: Choice, after: str) -> dict[str, Any]:
+    chosen = choice.photos(viewer, album)
+    photos, last = a_page(chosen, after, choice.order)
     tiles, counts = Tiles(end=choice.address_end, choosable=True, downloadable=True), _counts(tally)
     return {
         "tiles": tiles.of(photos),
@@ -78,7 +80,8 @@ def _grid(album: Album, tally: dict[str, int], choice: Choice, after: str) -> di
         "listing": reverse("album-listing", args=[album.pk]) + choice.address_end,
         "more": choice.address_end + "&" if choice.query else "?",
         "choice": choice,
-        "title": photos_title(counts[choice.state]),
+        "title": photos_title(chosen.count() if choice.person else counts[choice.state]),
+        "person": choice.person_in(viewer, album),
         "shown_count": tally["ready"],
         "states": _states(choice, counts),
         "orders": [(choice.but(order=order), word, order == choice.order) for order, word in _ORDERS.items()],
@@ -92,7 +95,9 @@ def _counts(tally: dict[str, int]) -> dict[str, int]:
 
 
 def _states(choice: Choice, counts: dict[str, int]) -> list[tuple[str, Any, int, bool]]:
-    """What there is to choose from: nothing, while all photos are alike."""
+    """What there is to choose from: nothing, while all photos are alike, or one person's."""
+    if choice.person:
+        return []
     others = [state for state in ("work", "failed", "hidden") if counts[state] or state == choice.state]
     offered = ["ready", *others, "all"] if others or choice.state == "all" else []
     return [(choice.but(state=state), _STATES[state], counts[state], state == choice.state) for state in offered]
@@ -124,7 +129,7 @@ def _problems(album: Album, tally: dict[str, int], most: int = _PROBLEMS_SHOWN) 
 @owners_page
 def album_listing(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseBase:
     choice = Choice.of(request.GET)
-    photos = access.album_for(viewer, album_id, Action.INSPECT).photos.of_group(choice.state)
+    photos = choice.photos(viewer, access.album_for(viewer, album_id, Action.INSPECT))
     return listing(request, photos, choice.order, photos_title)
 
 

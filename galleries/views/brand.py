@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from galleries import access, colours, media
 from galleries.access import Action, Viewer
 from galleries.errors import Refusal
-from galleries.models import Album
+from galleries.models import Album, SiteSettings, site
 
 from .page import kept_while_unchanged, refused
 
@@ -34,6 +34,12 @@ def _asset(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseB
             return refused(request, refusal)
 
     return wrapper
+
+
+@require_safe
+def site_accent(request: HttpRequest) -> HttpResponseBase:
+    """The site's own accent, where an administrator has chosen one."""
+    return _accent(request, site.current())
 
 
 @_asset
@@ -69,7 +75,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
     return render(request, "manifest.json", content_type="application/manifest+json")
 
 
-def _accent(request: HttpRequest, album: Album) -> HttpResponseBase:
-    if not album.accent:
+def _accent(request: HttpRequest, coloured: Album | SiteSettings) -> HttpResponseBase:
+    if not coloured.accent:
         raise Http404
-    return kept_while_unchanged(request, colours.style_sheet(album.accent).encode(), "text/css; charset=utf-8")
+    return kept_while_unchanged(request, colours.style_sheet(coloured.accent).encode(), "text/css; charset=utf-8")

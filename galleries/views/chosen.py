@@ -106,6 +106,7 @@ def _about_deleting(request: Request, album: Album, photos: list[Photo]) -> Ques
             ("photo", " ".join(str(photo.pk) for photo in photos)),
             ("state", choice.state),
             ("order", choice.order),
+            ("person", choice.person),
         ],
     )
 
@@ -117,5 +118,12 @@ def album_zip(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponseB
     form = ZipForm(request.POST)
     if not form.is_valid():
         raise Refusal("invalid", _("This is not a size we know, or not a photo."))
-    archive = archive_flow.of_album(viewer, album, form.cleaned_data["photo"] or None, form.cleaned_data["size"])
+    photos = form.cleaned_data["photo"] or _of_person(request, viewer, album)
+    archive = archive_flow.of_album(viewer, album, photos, form.cleaned_data["size"])
     return send_off(request, archive, back=_grid_at(request, album))
+
+
+def _of_person(request: Request, viewer: Viewer, album: Album) -> list[UUID] | None:
+    """All photos of the person whose photos are shown; None where everybody's are."""
+    choice = Choice.of(request.POST)
+    return list(choice.photos(viewer, album).values_list("pk", flat=True)) if choice.person else None

@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.gzip import gzip_page
 
-from galleries.models import Photo
+from galleries import access
+from galleries.access import Viewer
+from galleries.models import Album, Person, Photo
 from galleries.models.photo import GROUPS
 
 from .page import kept_while_unchanged
@@ -36,11 +38,23 @@ class Choice:
 
     state: str = "ready"
     order: str = "time"
+    # Only photos of this person of the album; "" for all.
+    person: str = ""
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> "Choice":
         state, order = said.get("state", ""), said.get("order", "")
-        return cls(state if state in GROUPS else cls.state, order if order in ORDERS else cls.order)
+        state, order = state if state in GROUPS else cls.state, order if order in ORDERS else cls.order
+        return cls(state, order, _uuid_or_nothing(said.get("person", "")))
+
+    def photos(self, viewer: Viewer, album: Album) -> Photos:
+        """The album's photos of this choice. Raises Http404 where the person is nobody of this album."""
+        photos = album.photos.of_group(self.state)
+        person = self.person_in(viewer, album)
+        return photos.filter(person.photos) if person else photos
+
+    def person_in(self, viewer: Viewer, album: Album) -> Person | None:
+        return access.people_in(viewer, album, [UUID(self.person)])[0] if self.person else None
 
     @property
     def query(self) -> str:
@@ -54,6 +68,13 @@ class Choice:
     def but(self, **other: str) -> str:
         """The end of the address of the same grid with another state or order."""
         return replace(self, **other).address_end or "?"
+
+
+def _uuid_or_nothing(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""
 
 
 class Tiles:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Count, OuterRef, Q, Subquery, UUIDField
 from django.http import HttpResponse, HttpResponseBase
 from django.middleware.csrf import get_token
@@ -25,6 +24,7 @@ from galleries.forms import SelfieForm, UnlockForm
 from galleries.models import Link, Match, Selfie
 from galleries.models.photo import is_shown
 from galleries.models.selfie import certain
+from galleries.models.site import limit
 
 from . import opened
 from .grid import Tiles, listing, photos_title
@@ -82,7 +82,7 @@ def _landing(request: Request, viewer: Viewer, link: Link, form: Any = None, sta
 
 def selfie_form(form: SelfieForm | None = None) -> dict[str, Any]:
     """What guest/selfie_form.html and its consent text need, beside the link."""
-    days, mail = settings.PIXORA_SELFIE_DAYS, notice_flow.is_offered()
+    days, mail = limit("selfie_days"), notice_flow.is_offered()
     return {"form": form or SelfieForm(), "selfie_days": days, "mail_is_offered": mail}
 
 

@@ -16,17 +16,24 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
+from galleries.models import site
 
 _View = Callable[..., HttpResponseBase]
 # What somebody can put right in the form they sent; other refusals are pages.
 _CORRECTABLE = (400, 403, 413)
 _NO_DEVICES = "camera=(), microphone=(), geolocation=()"
 OWN_CAMERA = "camera=(self), microphone=(), geolocation=()"
+
+
+def about_the_site(request: HttpRequest) -> dict[str, Any]:
+    """For all templates: its name, colour and links, as an administrator has set them."""
+    return {"site": SimpleLazyObject(site.current)}
 
 
 class Request(HttpRequest):

@@ -56,7 +56,7 @@ def _place(viewer: Viewer, photo: Photo, said: Mapping[str, Any], *, is_insider:
         return _in_search(viewer, photo, search)
     if is_insider:
         choice = Choice.of(said)
-        return _between("album", photo.album.photos.of_group(choice.state), photo, choice)
+        return _between("album", choice.photos(viewer, photo.album), photo, choice)
     if access.browsing_visit(viewer, photo.album_id):
         return _between("shared", photo.album.photos.shown(), photo, Choice())
     return Place(reverse("my-photos"))

@@ -1,10 +1,9 @@
 """Links: made, shown with their QR code, changed, switched off, deleted."""
 
-from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,9 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
 from galleries.access import Action, Viewer
-from galleries.flows import visit
+from galleries.flows import stats, visit
 from galleries.forms import LinkEditForm, LinkForm
-from galleries.models import Link, Selfie
+from galleries.models import Link
 
 from .confirm import Question, ask, is_confirmed
 from .page import Request, owners_page
@@ -27,7 +26,7 @@ def album_link_new(request: Request, viewer: Viewer, album_id: UUID) -> HttpResp
     album = access.album_for(viewer, album_id, Action.SHARE)
     form = LinkForm(request.POST or None)
     if form.is_valid():
-        return redirect("link", Link.make(album, **form.changes()).pk)
+        return redirect("link", visit.make_link(album, **form.changes()).pk)
     return render(request, "sharing/new.html", {"album": album, "form": form})
 
 
@@ -44,19 +43,17 @@ def link(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
         visit.change_link(link, **form.changes())
         messages.success(request, _("Saved."))
         return redirect("link", link.pk)
-    context = {"link": link, "form": form, "may_own": may_own, "address": _address(request, link)} | _numbers(link)
-    return render(request, "sharing/link.html", context)
+    context = {"link": link, "form": form, "may_own": may_own, "address": _address(request, link)} | stats.of_link(link)
+    return render(request, "sharing/link.html", context | {"opens_only_here": _opens_only_here(request)})
 
 
 def _address(request: Request, link: Link) -> str:
     return request.build_absolute_uri(reverse("guest-link", args=[link.token]))
 
 
-def _numbers(link: Link) -> dict[str, Any]:
-    let_in = link.visits.filter(unlocked=True).count()
-    searched = Count("guest", distinct=True)
-    found = Count("guest", distinct=True, filter=Q(state=Selfie.State.DONE, matches__isnull=False))
-    return {"guest_count": let_in} | link.selfies.aggregate(searched_count=searched, found_count=found)
+def _opens_only_here(request: Request) -> bool:
+    """Whoever tries the site on their own machine would hand out a QR code that leads each phone to itself."""
+    return (urlsplit(f"//{request.get_host()}").hostname or "") in ("localhost", "127.0.0.1", "::1")
 
 
 @require_safe

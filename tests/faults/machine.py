@@ -76,7 +76,7 @@ class Machine:
         if name == "downloads":
             host, _, port = self.site.url.removeprefix("http://").rpartition(":")
             return f"--bind={host}:{int(port) + 1}"
-        return f"--queues={name}"
+        return f"--hostname={name}@%h"
 
 
 def prepare(data_dir: Path) -> None:

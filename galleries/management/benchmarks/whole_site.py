@@ -19,7 +19,7 @@ _PATIENCE = 120.0  # seconds until it answers
 _MARKS = {
     "web": ("gunicorn", "--threads=16"),
     "downloads": ("gunicorn", "--threads=64"),
-    "ingest": ("celery", "--queues=ingest"),
+    "ingest": ("celery", "--queues=ingest,people"),
     "selfie": ("celery", "--queues=selfie"),
     "upkeep": ("celery", "--queues=upkeep"),
 }

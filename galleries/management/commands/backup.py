@@ -30,7 +30,9 @@ class Command(BaseCommand):
         os.umask(0o077)
         folder, data = folder.expanduser().resolve(), settings.PIXORA_DATA_DIR
         if connection.vendor != "sqlite" or settings.PIXORA_STORAGE:
-            raise CommandError("This is for SQLite and files. For PostgreSQL or S3 see OPERATING.md, Keep and restore.")
+            raise CommandError(
+                "This is for SQLite and files. For PostgreSQL or S3 see OPERATING.md, Back up and restore."
+            )
         if data == folder or data in folder.parents:
             raise CommandError(f"{folder} is inside the data folder: it would be lost with it.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

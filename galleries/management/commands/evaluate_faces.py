@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 import recognition
-from galleries.management import face_report
-from galleries.management.labelled import TIERS, Score, detected, read_labels, score, with_feedback
+from galleries.management import face_report, grouped
+from galleries.management.grouped import PeopleScore
+from galleries.management.labelled import TIERS, Score, detected, people, read_labels, score, with_feedback
 
 from .match_folder import search_folder
 
@@ -22,6 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, metavar="DIR")
         parser.add_argument(
             "--feedback", action="store_true", help='search again after one "me" and one "not me" of each guest'
+        )
+        parser.add_argument(
+            "--people", action="store_true", help="group all faces into people and compare them with the labels"
         )
         parser.add_argument("--report", type=Path, metavar="HTML", help="write plots and the mistakes into one file")
 
@@ -41,6 +45,8 @@ class Command(BaseCommand):
         console.print(_size_table(scores))
         found, labelled = detected(searched.photos, labels)
         console.print(f"Detection: {found} of {labelled} labelled faces found, recall {_share(found, labelled)}")
+        if options["people"]:
+            console.print(_people_table(grouped.score(grouped.group_all(searched.rows), people(searched, labels))))
         for file, reason in searched.skipped.items():
             self.stdout.write(f"Skipped {file}: {reason}")
         if report:
@@ -58,6 +64,17 @@ def _tier_table(scores: dict[str, Score]) -> Table:
             _share(result.perfect, result.guests),
             *map(str, (result.found, result.missed, result.wrong)),
         )
+    return table
+
+
+def _people_table(result: PeopleScore) -> Table:
+    table = Table("people", "recall of pairs", "precision", "groups", "of two people", "people in several", "in none")
+    table.add_row(
+        str(result.people),
+        _share(result.found, result.found + result.missed),
+        _share(result.found, result.found + result.wrong),
+        *map(str, (result.groups, result.mixed, result.several, result.unseen)),
+    )
     return table
 
 

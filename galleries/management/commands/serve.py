@@ -47,6 +47,8 @@ class Command(BaseCommand):
         settings.PIXORA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         if prepare:
             self._prepare()
+            # With containers nothing else would say it: the programs there are not started by one that watches them.
+            self.stdout.writelines(first_steps())
             return
         host, port = listen_address()
         if program:
@@ -104,10 +106,15 @@ class Announcement:
 
     def _lines(self) -> Iterator[str]:
         yield f"\nPixora is running at {site_address()} (Ctrl-C stops it)"
-        if not User.objects.filter(is_superuser=True).exists():
-            setup = f"{site_address()}/setup/{first_admin_token()}/"
-            yield f"Make the first administrator with this link, once, within a day: {setup}"
-        connection.close()
+        yield from first_steps()
+
+
+def first_steps() -> list[str]:
+    """What is to be done before anybody can administrate the site; nothing once somebody can."""
+    known = User.objects.filter(is_superuser=True).exists()
+    connection.close()
+    setup = f"{site_address()}/setup/{first_admin_token()}/"
+    return [] if known else [f"Make the first administrator with this link, once, within a day: {setup}"]
 
 
 class Probe:

@@ -1,12 +1,13 @@
 """Whom a guest may search for: the person of their first search in an album, and so many more as its owner allows."""
 
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
 
 import recognition
-from galleries.models import Guest, Person, Selfie
+from galleries.models import Guest, Selfie, SoughtPerson
 from recognition.types import Vector
 
 from . import watch
@@ -39,7 +40,7 @@ def admit(selfie: Selfie, face: Vector) -> None:
     _lock([selfie.guest_id])
     engine = selfie.album.engine
     # Another engine's vectors compare with nothing: whoever comes after the change is the person from now on.
-    known = list(Person.objects.of(selfie.guest_id, selfie.album_id).filter(engine=engine))
+    known = list(SoughtPerson.objects.of(selfie.guest_id, selfie.album_id).filter(engine=engine))
     person = _same(known, face, engine)
     if person is None and len(known) >= selfie.album.persons_a_guest:
         raise Unsearchable("another_person")
@@ -47,12 +48,12 @@ def admit(selfie: Selfie, face: Vector) -> None:
         if not known:
             watch.note_beginning(selfie)
         whose = {"guest_id": selfie.guest_id, "album_id": selfie.album_id}
-        person = Person.objects.create(**whose, engine=engine, vector=face.tobytes())
+        person = SoughtPerson.objects.create(**whose, engine=engine, vector=face.tobytes())
     Selfie.objects.filter(pk=selfie.pk).update(person=person)
     selfie.person = person
 
 
-def _same(known: list[Person], face: Vector, engine: str) -> Person | None:
+def _same(known: list[SoughtPerson], face: Vector, engine: str) -> SoughtPerson | None:
     return next((each for each in known if recognition.is_same_person(each.face, face, engine)), None)
 
 
@@ -61,7 +62,7 @@ def sharpen(selfie: Selfie, face: Vector, centre: Vector) -> None:
 
     Only the first one's: else a guest could move on from face to face.
     """
-    unsharpened = Person.objects.filter(searches=selfie.pk, vector=face.tobytes())
+    unsharpened = SoughtPerson.objects.filter(searches=selfie.pk, vector=face.tobytes())
     unsharpened.update(vector=centre.tobytes())
 
 
@@ -69,7 +70,12 @@ def sharpen(selfie: Selfie, face: Vector, centre: Vector) -> None:
 def forget_unsearched(guests: Iterable[Any]) -> None:
     """Nothing of a face is kept once no search is about it. To be called after the searches ended."""
     _lock(guests)
-    Person.objects.filter(guest__in=list(guests), searches=None).delete()
+    SoughtPerson.objects.filter(guest__in=list(guests), searches=None).delete()
+
+
+def is_kept_of(guest_id: uuid.UUID, album_id: uuid.UUID) -> bool:
+    """Whether anything of a face is kept for this guest's searches of the album."""
+    return SoughtPerson.objects.of(guest_id, album_id).exists()
 
 
 def _lock(guests: Iterable[Any]) -> None:

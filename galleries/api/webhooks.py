@@ -1,0 +1,178 @@
+"""/webhooks/ and /deliveries/: where a photographer's own programs are told what happened, and what they were told."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from galleries import access
+from galleries.flows import webhook as webhook_flow
+from galleries.models import Album, Delivery, Webhook
+from galleries.models.webhook import TEST, Event
+
+from .authentication import OwnerView
+from .pages import paged
+from .schema import PAGED, page_of
+from .serializers import address
+
+_SIGNED = (
+    "Each delivery is a POST of JSON: `id`, `kind`, `created`, `api_version`, `album` and `photo` by `id` and `url`. "
+    "Its header `Pixora-Signature: t=<unix seconds>,v1=<hex>` is the HMAC-SHA256 of `<t>.<body>` with the webhook's "
+    "secret; for a day after the secret was changed there is a second v1, by the one before. Compare in constant time, "
+    "refuse what is older than five minutes, and do nothing twice for one `id`: a delivery arrives at least once. "
+    "Any 2xx takes it; 410 switches the webhook off; all else is tried again, seven times in 31 hours."
+)
+_MADE = OpenApiExample(
+    "For the studio's computer",
+    value={"name": "Studio", "url": "https://studio.example.org/pixora", "events": ["album.ready"], "albums": []},
+    request_only=True,
+)
+
+
+class OwnAlbum(serializers.PrimaryKeyRelatedField):
+    """Of others' albums, and of those that are not, the same is said."""
+
+    def get_queryset(self) -> Any:
+        viewer = self.context["viewer"]
+        return access.visible_to(viewer, Album).filter(owner=viewer.user)
+
+
+class WebhookSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    url = serializers.CharField(max_length=1000)
+    events = serializers.ListField(
+        child=serializers.ChoiceField(Event.choices), min_length=1, max_length=20, source="event_list"
+    )
+    albums = OwnAlbum(many=True, queryset=Album.objects.all(), required=False, help_text="None: all of yours.")
+    active = serializers.BooleanField(source="is_on", required=False)
+    switched_off_because = serializers.ChoiceField(["", *Webhook.Ended.values], read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    deliveries_url = serializers.SerializerMethodField()
+    test_url = serializers.SerializerMethodField()
+
+    def get_deliveries_url(self, webhook: Webhook) -> str:
+        return address(self.context, "api:webhook-deliveries", webhook_id=webhook.pk)
+
+    def get_test_url(self, webhook: Webhook) -> str:
+        return address(self.context, "api:webhook-test", webhook_id=webhook.pk)
+
+    def said(self) -> dict[str, Any]:
+        """What was sent, by the names that flows.webhook knows."""
+        sent = dict(self.validated_data)
+        sent.pop("is_on", None)
+        return {"events" if name == "event_list" else name: value for name, value in sent.items()}
+
+
+class MadeWebhookSerializer(WebhookSerializer):
+    secret = serializers.CharField(read_only=True, help_text="Shown this once.")
+
+
+class SecretSerializer(serializers.Serializer[Any]):
+    secret = serializers.CharField(read_only=True, help_text="Shown this once.")
+
+
+class DeliverySerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField([*Event.values, TEST])
+    state = serializers.ChoiceField(["waiting", "sent", "given_up"])
+    attempts = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(help_text="When it is tried next, while it waits.")
+    tried_at = serializers.DateTimeField(allow_null=True)
+    sent_at = serializers.DateTimeField(allow_null=True)
+    answer_status = serializers.IntegerField(allow_null=True, help_text="Of the last answer; null: there was none.")
+    last_error = serializers.CharField()
+    payload = serializers.SerializerMethodField()
+    retry_url = serializers.SerializerMethodField()
+
+    def get_payload(self, delivery: Delivery) -> dict[str, Any]:
+        return dict(json.loads(delivery.body))
+
+    def get_retry_url(self, delivery: Delivery) -> str:
+        return address(self.context, "api:delivery-retry", delivery_id=delivery.pk)
+
+
+class WebhookView(OwnerView):
+    # A POST with an Idempotency-Key and its answer: rows only.
+    in_one_transaction = True
+
+
+class WebhookList(WebhookView):
+    @extend_schema(operation_id="webhooks_list", parameters=PAGED, responses=page_of(WebhookSerializer))
+    def get(self, request: Request) -> Response:
+        rows = access.webhooks_of(self.viewer).prefetch_related("albums")
+        return paged(request, rows, WebhookSerializer, self.told)
+
+    @extend_schema(
+        request=WebhookSerializer, responses={201: MadeWebhookSerializer}, examples=[_MADE], description=_SIGNED
+    )
+    def post(self, request: Request) -> Response:
+        owner = access.webhook_maker(self.viewer)
+        fields = WebhookSerializer(data=request.data, context=self.told)
+        fields.is_valid(raise_exception=True)
+        webhook, secret = webhook_flow.make(owner, **fields.said())
+        if fields.validated_data.get("is_on") is False:
+            webhook_flow.switch(webhook, on=False)
+        shown = WebhookSerializer(webhook, context=self.told).data
+        return Response({**shown, "secret": secret}, status=status.HTTP_201_CREATED)
+
+
+class WebhookDetail(WebhookView):
+    @extend_schema(responses=WebhookSerializer)
+    def get(self, request: Request, webhook_id: UUID) -> Response:
+        return self._shown(access.webhook_for(self.viewer, webhook_id))
+
+    @extend_schema(request=WebhookSerializer(partial=True), responses=WebhookSerializer)
+    def patch(self, request: Request, webhook_id: UUID) -> Response:
+        webhook = access.webhook_for(self.viewer, webhook_id)
+        fields = WebhookSerializer(data=request.data, partial=True, context=self.told)
+        fields.is_valid(raise_exception=True)
+        webhook_flow.change(webhook, **fields.said())
+        wanted = fields.validated_data.get("is_on", webhook.is_on)
+        if wanted != webhook.is_on:
+            webhook_flow.switch(webhook, on=wanted)
+        return self._shown(webhook)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, webhook_id: UUID) -> Response:
+        webhook_flow.delete(access.webhook_for(self.viewer, webhook_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _shown(self, webhook: Webhook) -> Response:
+        return Response(WebhookSerializer(webhook, context=self.told).data)
+
+
+class WebhookSecret(WebhookView):
+    @extend_schema(request=None, responses=SecretSerializer, description="A new secret; the old one signs for a day.")
+    def post(self, request: Request, webhook_id: UUID) -> Response:
+        return Response({"secret": webhook_flow.rotate(access.webhook_for(self.viewer, webhook_id))})
+
+
+class WebhookDeliveries(WebhookView):
+    @extend_schema(
+        operation_id="webhooks_deliveries_list", parameters=PAGED, responses=page_of(DeliverySerializer),
+        description="What it was told in the last 30 days.",
+    )  # fmt: skip
+    def get(self, request: Request, webhook_id: UUID) -> Response:
+        webhook = access.webhook_for(self.viewer, webhook_id)
+        return paged(request, webhook.deliveries.all(), DeliverySerializer, self.told)
+
+
+class WebhookTest(WebhookView):
+    @extend_schema(request=None, responses={202: DeliverySerializer})
+    def post(self, request: Request, webhook_id: UUID) -> Response:
+        delivery = webhook_flow.send_test(access.webhook_for(self.viewer, webhook_id))
+        return Response(DeliverySerializer(delivery, context=self.told).data, status=status.HTTP_202_ACCEPTED)
+
+
+class DeliveryRetry(WebhookView):
+    @extend_schema(request=None, responses={202: DeliverySerializer}, description="The same once more, by its id.")
+    def post(self, request: Request, delivery_id: UUID) -> Response:
+        delivery = access.delivery_for(self.viewer, delivery_id)
+        webhook_flow.send_again(delivery)
+        return Response(DeliverySerializer(delivery, context=self.told).data, status=status.HTTP_202_ACCEPTED)

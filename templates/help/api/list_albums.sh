@@ -1,0 +1,2 @@
+curl -H "Authorization: Token $TOKEN" $SITE/api/v1/albums/
+# 200

@@ -1,0 +1,2 @@
+curl $SITE/api/v1/links/$LINK/
+# 200

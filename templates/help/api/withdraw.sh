@@ -1,0 +1,2 @@
+curl -H "Pixora-Guest: $GUEST" -X DELETE $SITE/api/v1/selfies/$SEARCH/
+# 204
