@@ -73,7 +73,7 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
 }
 # What stands in addresses, beside what the world has.
 USUAL = {"invitation": "no-invitation", "rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
-USUAL |= {"part": "guests", "chapter": "photos"}
+USUAL |= {"mail_id": "00000000-0000-4000-8000-000000000000", "part": "guests", "chapter": "photos"}
 
 
 def routes(patterns: list[Any] | None = None, space: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -117,7 +117,7 @@ def names_in(pattern: URLPattern) -> set[str]:
 
 
 def address(name: str, pattern: URLPattern, ids: dict[str, Any]) -> str:
-    known = ids | USUAL
+    known = USUAL | ids
     return reverse(name, kwargs={key: known[key] for key in names_in(pattern)})
 
 

@@ -41,6 +41,7 @@ from galleries.models import (
     Selfie,
     Sighting,
     SoughtPerson,
+    Unsubscribed,
     Usage,
     User,
     Visit,
@@ -56,6 +57,8 @@ WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, Gu
 WITHIN_OTHERS |= {Alert, AskedAddress, DayCount, Guesses, GuestSearches, IdempotencyKey, OwnerSearches, SearchRecord}
 # Whom a photographer sees in an album is their business.
 WITHIN_OTHERS |= {Grouping, Person, Sighting, SoughtPerson}
+# Who wants no mails is a hash.
+WITHIN_OTHERS |= {Unsubscribed}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from galleries.flows import collaborator, letter, notice, upkeep
+from galleries.flows import collaborator, invitation, letter, notice, upkeep
 from galleries.flows import mail as mail_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Album, Choice, Link, Mail, ReturnLink, Selfie, Unsubscribed, User
@@ -293,12 +293,14 @@ def test_an_account_chooses_its_mails(owner: User, other_owner: User, settings: 
     assert Mail.objects.get().kind == "shared"
 
 
-def test_a_photographer_is_invited_in_the_language_of_who_invites(post: Post) -> None:
+def test_a_photographer_is_invited_in_the_language_of_who_invites(post: Post, admin_user: User) -> None:
     with translation.override("de"):
-        letter.invite("new@example.org", "https://photos.example.org/join/", "ada@example.org")
+        _, token = invitation.invite("new@example.org", by=admin_user)
     mail_flow.work()
     (taken,) = post.taken
     assert "ada@example.org" in taken["Subject"]
+    text = taken.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert f"https://photos.example.org{reverse('invited', args=[token])}" in text
     assert Mail.objects.get().language == "de"
 
 

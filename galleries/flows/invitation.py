@@ -6,17 +6,21 @@ from galleries.errors import Refusal
 from galleries.models import Invitation, SiteSettings, User, site
 from galleries.models.deed import Verb
 
-from . import deed
+from . import deed, letter
 
 
 @transaction.atomic
 def invite(email: str, *, by: User | None) -> tuple[Invitation, str]:
-    """The invitation and the secret of its link, shown this once. An earlier one to the same address ends."""
+    """The invitation and the secret of its link, shown this once, and sent by mail where the site knows its own
+    address. An earlier one to the same address ends.
+    """
     Invitation.objects.filter(email__iexact=email, used_at__isnull=True).delete()
     invitation = Invitation(email=email, invited_by=by)
     token = invitation.new_token()
     invitation.save()
     deed.record(Verb.USER_INVITED, invitation)
+    if by and letter.can_lead_back():
+        letter.invite(email, letter.absolute("invited", token), by=by.email)
     return invitation, token
 
 
