@@ -45,6 +45,10 @@ mutants: setup .venv/.dev  ## Breaks the access rule in every way there is, and 
 screenshots: setup .venv/.dev  ## Pictures of every page into var/screenshots (options: ARGS="DIR --readme --only link")
 	@$(python) -m tests.screenshots $(ARGS)
 
+.PHONY: schema
+schema: setup .venv/.dev  ## Writes down what the API promises (tests/schema.yml), after an addition to it
+	@DJANGO_SETTINGS_MODULE=tests.settings $(python) manage.py spectacular --validate --fail-on-warn --file tests/schema.yml
+
 .PHONY: messages
 messages: setup .venv/.dev  ## Brings the translations up to date, and says which words are still to be translated
 	@DJANGO_SETTINGS_MODULE=tests.settings $(python) -m tests.messages

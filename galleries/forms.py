@@ -322,6 +322,15 @@ class FirstAdminForm(forms.Form):
         return password
 
 
+class CloseAccountForm(forms.Form):
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        max_length=_PASSWORD_LENGTH,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
 class ApiTokenForm(forms.Form):
     SCOPES = {
         "read": _("Read: albums, photos, links, progress"),

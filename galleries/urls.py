@@ -28,6 +28,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics_page, name="metrics"),
     path("setup/<str:token>/", account.first_admin, name="first-admin"),
+    path("account/close/", account.account_close, name="account-close"),
     path("tokens/", api_token.tokens, name="tokens"),
     path("tokens/new/", api_token.token_new, name="token-new"),
     path("tokens/<uuid:token_id>/", api_token.token, name="token"),

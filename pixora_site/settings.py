@@ -286,7 +286,6 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pixora",
     "VERSION": "1",
-    "DESCRIPTION": "Share event albums; let each guest find the photos they are in.",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -294,7 +293,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "galleries.api.schema.describe",
+        "galleries.api.description.describe",
     ],
     "ENUM_NAME_OVERRIDES": {
         "PhotoStateEnum": "galleries.models.photo.Photo.State",

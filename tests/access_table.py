@@ -68,6 +68,20 @@ TABLE: dict[str, str] = {
     "POST api:album-retry": _api("edit", 200),
     # The album is not deleted: there is nothing to restore.
     "POST api:album-restore": "404, 401 nobody guests",
+    "POST api:album-photos-change": _api("edit", 200),
+    "GET api:album-stats": _api("inspect", 200),
+    # A token needs two scopes for it: to see the album, and to do what it cannot take back.
+    "POST api:album-leave": f"{_API}, 204 roles",
+    # It is not deleted either.
+    "DELETE api:album-deleted": "404, 401 nobody guests",
+    "GET api:albums-deleted": f"{_OWN_API}, 403 upload manage",
+    # What is told of an account is for no token of single albums.
+    "GET api:account": f"{_OWN_API}, 403 upload manage bound",
+    "PATCH api:account": f"{_OWN_API}, 403 read upload bound",
+    # Who is signed in has sent a wrong password.
+    "POST api:account-close": "403, 401 nobody guests",
+    "GET api:tokens": f"{_OWN_API}, 403 upload manage bound",
+    "DELETE api:token": "404, 401 nobody guests, 204 owner, 403 tokens",
     "GET api:album-searches": _api("own", 200),
     "GET api:album-alerts": _api("own", 200),
     "POST api:alert-settle": _api("own", 200),
@@ -101,6 +115,7 @@ TABLE: dict[str, str] = {
     "GET api:link": f"{_api('share', 200)}, 404 viewer",
     "PATCH api:link": f"{_api('share', 200)}, 404 viewer",
     "DELETE api:link": f"{_api('share', 204)}, 404 viewer",
+    "GET api:link-stats": f"{_api('share', 200)}, 404 viewer",
     "GET api:link-qr": f"{_api('share', 200)}, 404 viewer",
     "GET api:shared-link": _BY_TOKEN.format(200),
     "POST api:shared-link-unlock": _BY_TOKEN.format(200),
@@ -110,6 +125,19 @@ TABLE: dict[str, str] = {
     "DELETE api:selfie": _GUESTS_OWN.format(204),
     "POST api:selfie-feedback": _GUESTS_OWN.format(200),
     "POST api:selfie-archives": _GUESTS_OWN.format(201),
+    # A list of one's own, which is empty for most.
+    "GET api:selfies": "200, 403 upload manage",
+    "GET api:selfie-devices": _GUESTS_OWN.format(200),
+    "DELETE api:selfie-devices": _GUESTS_OWN.format(204),
+    "POST api:selfie-return": _GUESTS_OWN.format(201),
+    "DELETE api:selfie-return": _GUESTS_OWN.format(204),
+    # Where no mail is sent, an address is not taken.
+    "PUT api:selfie-mail": _GUESTS_OWN.format(403),
+    "DELETE api:selfie-mail": _GUESTS_OWN.format(204),
+    # Who holds the token of a return address is let in by it, whoever they are.
+    "POST api:return": _BY_TOKEN.format(200),
+    # Whoever is a guest forgets what they hold.
+    "DELETE api:guest": "404, 204 guests",
     "GET api:schema": ALL,
     "GET api:docs": ALL,
     # Anything else below the API is the 404 of everything foreign.
@@ -131,6 +159,9 @@ TABLE: dict[str, str] = {
     # There is an administrator already.
     "GET first-admin": "404",
     "POST first-admin": "404",
+    "GET account-close": _OWN_PAGE,
+    # A wrong password is told of at the form.
+    "POST account-close": _OWN_PAGE,
     "GET tokens": _OWN_PAGE,
     "POST tokens": NOT_OFFERED,
     # Who is signed in is asked for their password once more.
@@ -320,6 +351,7 @@ STATES: dict[str, dict[str, str]] = {
 # What a guest has by their own link, and its end.
 _OWN = {
     "GET api:selfie": 200,
+    "GET api:selfie-devices": 200,
     "GET api:archive": 200,
     "POST api:selfie-feedback": 200,
     "POST api:selfie-archives": 201,

@@ -23,6 +23,7 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "guest-link"): SELFIE | {"step": "selfie"},
     ("POST", "album-new"): {"title": "A"},
     ("POST", "album-edit"): {"title": "A"},
+    ("POST", "account-close"): {"password": "not the password"},
     ("POST", "album-delete"): {"confirmed": "yes"},
     ("POST", "album-face-search"): {"on": "no", "confirmed": "yes"},
     ("POST", "album-link-new"): {"can_browse": "on"},
@@ -59,6 +60,11 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api:album-collaborators"): {"email": "ada@example.org", "role": "viewer"},
     ("PATCH", "api:album-collaborator"): {"role": "viewer"},
     ("POST", "api:selfie-feedback"): {"photo": "photo_id", "verdict": "me"},
+    ("POST", "api:album-photos-change"): {"photos": ["photo_id"], "change": "hide"},
+    ("PATCH", "api:account"): {"name": "Olga"},
+    ("POST", "api:account-close"): {"password": "not the password"},
+    ("PUT", "api:selfie-mail"): {"email": "gina@example.org"},
+    ("POST", "api:return"): {"token": "return_token"},
 }
 # What stands in addresses, beside what the world has.
 USUAL = {"rest": "no/such/route/", "uidb36": "1", "key": "no-key"}
@@ -119,7 +125,7 @@ def body(method: str, name: str, ids: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _filled(fields: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
-    named = ("photo_id", "alert_id", "person_id")
+    named = ("photo_id", "alert_id", "person_id", "return_token")
 
     def filled(value: Any) -> Any:
         if isinstance(value, list):

@@ -71,6 +71,7 @@ def test_of_a_deleted_album_its_owner_may_have_back_the_whole_and_nobody_anythin
     """Asked by all who could do most with it; whoever is not signed in is told so, as ever."""
     wrong, ids = [], world.olga.ids | world.deleted
     back = {"POST api:album-restore": 200, "POST album-restore": 302, "POST album-delete-for-good": 200}
+    back |= {"DELETE api:album-deleted": 204}
     for row in TABLE:
         if not routes.names_in(PATTERNS[row.split()[1]]) & world.deleted.keys() or "405" in TABLE[row]:
             continue

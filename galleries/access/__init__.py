@@ -61,6 +61,7 @@ __all__ = [
     "GUEST_COOKIE_SECONDS",
     "GUEST_HEADER",
     "OWNER",
+    "SCOPE_FOR",
     "Action",
     "UnknownGuestKey",
     "Viewer",
@@ -110,6 +111,21 @@ def album_maker(viewer: Viewer) -> User:
     if viewer.albums is not None:
         raise Refusal("token_bound", "This token is for the albums it was made for, and makes no others.", status=403)
     return user
+
+
+def account_of(viewer: Viewer, action: Action) -> User:
+    """The viewer's own account, to look at (INSPECT) or change (OWN)."""
+    user = require_user(viewer)
+    require_scope(viewer, SCOPE_FOR[action])
+    if viewer.albums is not None:
+        raise Refusal("token_bound", "This token is for the albums it was made for, and for nothing else.", status=403)
+    return user
+
+
+def require_session(viewer: Viewer) -> None:
+    """Raises 403 for a token, whatever it may do."""
+    if viewer.by_token:
+        raise Refusal("session_only", "Only who is signed in can do this, and no token.", status=403)
 
 
 def require_metrics_reader(request: HttpRequest) -> None:
@@ -177,6 +193,12 @@ def selfie_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.VIEW) -> S
     return _one(viewer, visible_to(viewer, Selfie).select_related("album", "link", "guest"), pk, action)
 
 
+def selfies_of(viewer: Viewer) -> QuerySet[Selfie]:
+    """The searches of this guest, and those kept with the viewer's account."""
+    require_scope(viewer, SCOPE_FOR[Action.VIEW])
+    return visible_to(viewer, Selfie)
+
+
 def archive_for(viewer: Viewer, pk: uuid.UUID) -> Archive:
     return _one(viewer, visible_to(viewer, Archive).select_related("album"), pk, Action.VIEW)
 
@@ -187,7 +209,7 @@ def may_have_metadata(viewer: Viewer, photo: Photo) -> bool:
 
 
 def api_tokens(viewer: Viewer) -> QuerySet[ApiToken]:
-    """The viewer's own. Only pages ask, and there nobody comes by a token."""
+    """The viewer's own."""
     return ApiToken.objects.filter(user=viewer.user) if viewer.user else ApiToken.objects.none()
 
 
@@ -232,6 +254,15 @@ def returning_selfie(token: str) -> Selfie:
     if link is None:
         raise Http404
     return link.selfie
+
+
+def returning_selfie_for(viewer: Viewer, token: str) -> Selfie:
+    """The same for a token of the API, which opens what it reads, and its own albums, only."""
+    require_scope(viewer, "read")
+    selfie = returning_selfie(token)
+    if not within(viewer, Selfie.objects.filter(pk=selfie.pk)).exists():
+        raise Http404
+    return selfie
 
 
 def mailed_selfie(token: str) -> Selfie:

@@ -29,6 +29,7 @@ class Viewer:
     scopes: frozenset[str] = frozenset(SCOPES)
     albums: frozenset[UUID] | None = None
     guest_by_cookie: bool = False
+    by_token: bool = False
     # "" where nobody asked over the network.
     address: str = ""
 
@@ -56,6 +57,7 @@ def viewer_of(request: Any) -> Viewer:
         scopes=frozenset(SCOPES) if token is None else token.scope_set(),
         albums=None if token is None else token.album_ids(),
         guest_by_cookie=bool(guest and not key),
+        by_token=token is not None,
         address=address_of(request),
     )
 

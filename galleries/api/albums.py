@@ -20,10 +20,10 @@ from galleries.flows import check
 from galleries.flows import photo as photo_flow
 from galleries.models import Album, Link, Photo
 
+from . import filters
 from .authentication import OwnerView
-from .pages import PhotoPages, paged
-from .people import person_asked_for
-from .schema import PAGED, PHOTOS_OF_STATE, page_of
+from .pages import AlbumPages, PhotoPages, paged
+from .schema import PAGED, page_of, paged_by
 from .serializers import (
     AlbumSerializer,
     ArchiveRequestSerializer,
@@ -60,12 +60,19 @@ _UPLOAD = {
 class AlbumList(OwnerView):
     may_be_kept = in_one_transaction = True
 
-    @extend_schema(operation_id="albums_list", parameters=PAGED, responses=page_of(AlbumSerializer))
+    @extend_schema(
+        operation_id="albums_list",
+        parameters=[*paged_by(AlbumPages), filters.AlbumFilters],
+        responses=page_of(AlbumSerializer),
+    )
     def get(self, request: Request) -> Response:
-        return paged(request, access.albums_of(self.viewer), AlbumSerializer, self.told)
+        """List your albums, and those you work on"""
+        found = filters.albums(access.albums_of(self.viewer), self.viewer, request)
+        return paged(request, found, AlbumSerializer, self.told, AlbumPages)
 
     @extend_schema(request=AlbumSerializer, responses={201: AlbumSerializer})
     def post(self, request: Request) -> Response:
+        """Make an album; face search wants a legal basis that you attest"""
         fields = AlbumSerializer(data=request.data, context=self.told)
         fields.is_valid(raise_exception=True)
         facts = dict(fields.validated_data)
@@ -81,11 +88,13 @@ class AlbumDetail(OwnerView):
 
     @extend_schema(responses=AlbumSerializer)
     def get(self, request: Request, album_id: UUID) -> Response:
+        """One album"""
         album = access.album_for(self.viewer, album_id, Action.INSPECT)
         return Response(AlbumSerializer(album, context=self.told).data)
 
     @extend_schema(request=AlbumSerializer(partial=True), responses=AlbumSerializer)
     def patch(self, request: Request, album_id: UUID) -> Response:
+        """Change an album; face search off deletes all of its face data"""
         album = access.album_for(self.viewer, album_id, Action.EDIT)
         fields = AlbumSerializer(album, data=request.data, partial=True, context=self.told)
         fields.is_valid(raise_exception=True)
@@ -94,25 +103,17 @@ class AlbumDetail(OwnerView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, album_id: UUID) -> Response:
+        """Delete an album; it can be had back for 7 days"""
         album_flow.delete(access.album_for(self.viewer, album_id, Action.OWN))
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class AlbumRestore(OwnerView):
-    """A deleted album can be had back for 7 days, with its photos and links; guests search anew."""
-
-    @extend_schema(request=None, responses=AlbumSerializer)
-    def post(self, request: Request, album_id: UUID) -> Response:
-        album = access.deleted_album_for(self.viewer, album_id)
-        album_flow.restore(album)
-        album.refresh_from_db()
-        return Response(AlbumSerializer(album, context=self.told).data)
 
 
 @transaction.atomic
 def _change(album: Album, viewer: access.Viewer, facts: dict[str, Any]) -> None:
     if facts.keys() & OWNERS_FACTS:
         access.require(viewer, Action.OWN, album)
+    if "cover_id" in facts:
+        _choose_cover(album, viewer, facts.pop("cover_id"))
     switches = "face_search" in facts
     on, basis = facts.pop("face_search", album.face_search), facts.pop("legal_basis", {})
     album_flow.describe(album, **facts)
@@ -120,9 +121,20 @@ def _change(album: Album, viewer: access.Viewer, facts: dict[str, Any]) -> None:
         album_flow.switch_face_search(album, on, by=viewer.user, **basis)
 
 
+def _choose_cover(album: Album, viewer: access.Viewer, photo_id: UUID | None) -> None:
+    if photo_id is None:
+        album_flow.describe(album, cover=None)
+        return
+    ready = access.visible_to(viewer, Photo).filter(album=album, pk=photo_id, state=Photo.State.READY).first()
+    if ready is None:
+        raise ValidationError({"cover": "The id of a photo of this album that is ready, or null."})
+    album_flow.choose_cover(album, ready)
+
+
 class PhotoCheck(OwnerView):
     @extend_schema(request=PhotoCheckSerializer, responses=PhotoCheckAnswerSerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
+        """Ask which files an album lacks, before they are sent"""
         album = access.album_for(self.viewer, album_id, Action.UPLOAD)
         fields = PhotoCheckSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -144,18 +156,20 @@ class AlbumPhotos(OwnerView):
     may_be_kept = True
     parser_classes = [MultiPartParser]
 
-    @extend_schema(operation_id="albums_photos_list", parameters=PHOTOS_OF_STATE, responses=page_of(PhotoSerializer))
+    @extend_schema(
+        operation_id="albums_photos_list",
+        parameters=[*paged_by(PhotoPages), filters.PhotoFilters],
+        responses=page_of(PhotoSerializer),
+    )
     def get(self, request: Request, album_id: UUID) -> Response:
+        """List the photos of an album, in any state"""
         album = access.album_for(self.viewer, album_id, Action.INSPECT)
-        photos = album.photos.by_moment()
-        if state := request.query_params.get("state"):
-            photos = photos.filter(state=_known_state(state))
-        if "person" in request.query_params:
-            photos = photos.filter(person_asked_for(self.viewer, album, request.query_params["person"]).photos)
+        photos = filters.photos(album, self.viewer, request)
         return paged(request, photos, PhotoSerializer, {"request": request}, PhotoPages)
 
     @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
+        """Send photos, up to 100 in one request"""
         album = access.album_for(self.viewer, album_id, Action.UPLOAD)
         files = request.FILES.getlist("file")
         if not files or len(files) > FILES_AT_ONCE:
@@ -181,23 +195,19 @@ def _id_or_none(text: str) -> UUID | None:
         raise ValidationError({"replaces": "The id of a photo, or nothing."}) from error
 
 
-def _known_state(state: str) -> str:
-    if state not in Photo.State.values:
-        raise ValidationError({"state": f"One of {', '.join(Photo.State.values)}."})
-    return state
-
-
 class AlbumProgress(OwnerView):
     may_be_kept = True
 
     @extend_schema(responses=ProgressSerializer)
     def get(self, request: Request, album_id: UUID) -> Response:
+        """How far an album's photos are, in numbers that add up"""
         return Response(photo_flow.progress(access.album_for(self.viewer, album_id, Action.INSPECT)))
 
 
 class AlbumRetry(OwnerView):
     @extend_schema(request=None, responses=RetrySerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
+        """Try quarantined photos once more"""
         return Response(
             {"retried": photo_flow.retry(access.album_for(self.viewer, album_id, Action.EDIT).photos.all())}
         )
@@ -208,11 +218,13 @@ class AlbumLinks(OwnerView):
 
     @extend_schema(operation_id="albums_links_list", parameters=PAGED, responses=page_of(LinkSerializer))
     def get(self, request: Request, album_id: UUID) -> Response:
+        """List the links of an album"""
         links = access.album_for(self.viewer, album_id, Action.SHARE).links.all()
         return paged(request, links, LinkSerializer, {"request": request})
 
     @extend_schema(request=LinkSerializer, responses={201: LinkSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
+        """Make a link that guests open"""
         album = access.album_for(self.viewer, album_id, Action.SHARE)
         fields = LinkSerializer(data=request.data, context={"request": request})
         fields.is_valid(raise_exception=True)
@@ -223,6 +235,7 @@ class AlbumLinks(OwnerView):
 class AlbumArchives(OwnerView):
     @extend_schema(request=ArchiveRequestSerializer, responses={201: ArchiveSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
+        """Make a zip of an album's photos, as they were sent"""
         album = access.album_for(self.viewer, album_id, Action.INSPECT)
         fields = ArchiveRequestSerializer(data=request.data)
         fields.is_valid(raise_exception=True)

@@ -11,6 +11,7 @@ from galleries import access
 from galleries.flows import watch
 from galleries.models import Alert, SearchRecord
 
+from . import filters
 from .authentication import OwnerView
 from .pages import paged
 from .schema import PAGED, page_of
@@ -39,22 +40,33 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
 
 class AlbumSearches(OwnerView):
-    @extend_schema(operation_id="albums_searches_list", parameters=PAGED, responses=page_of(SearchRecordSerializer))
+    @extend_schema(
+        operation_id="albums_searches_list",
+        parameters=[*PAGED, filters.SearchFilters],
+        responses=page_of(SearchRecordSerializer),
+    )
     def get(self, request: Request, album_id: UUID) -> Response:
-        return paged(request, access.album_for(self.viewer, album_id).search_records.all(), SearchRecordSerializer)
+        """List the searches of an album of the last 30 days, without anybody's name"""
+        searches = access.album_for(self.viewer, album_id).search_records.all()
+        return paged(request, filters.SearchFilters.narrow(searches, request), SearchRecordSerializer)
 
 
 class AlbumAlerts(OwnerView):
-    @extend_schema(operation_id="albums_alerts_list", parameters=PAGED, responses=page_of(AlertSerializer))
+    @extend_schema(
+        operation_id="albums_alerts_list",
+        parameters=[*PAGED, filters.AlertFilters],
+        responses=page_of(AlertSerializer),
+    )
     def get(self, request: Request, album_id: UUID) -> Response:
-        return paged(request, access.album_for(self.viewer, album_id).alerts.all(), AlertSerializer)
+        """List strange patterns of searches in an album"""
+        found = filters.alerts(access.album_for(self.viewer, album_id).alerts.all(), request)
+        return paged(request, found, AlertSerializer)
 
 
 class AlertSettled(OwnerView):
-    """The owner knows who it is: nobody is slowed down for it any more."""
-
     @extend_schema(request=None, responses=AlertSerializer)
     def post(self, request: Request, album_id: UUID, alert_id: UUID) -> Response:
+        """Say that you know who it is: nobody is slowed down for it any more"""
         alert = access.alert_for(self.viewer, access.album_for(self.viewer, album_id), alert_id)
         watch.settle(alert)
         alert.refresh_from_db()

@@ -25,10 +25,12 @@ class AlbumLogo(OwnerView):
 
     @extend_schema(responses=bytes_of("image/png"))
     def get(self, request: Request, album_id: UUID) -> HttpResponseBase:
+        """An album's logo"""
         return media.send_logo(request, access.album_for(self.viewer, album_id, Action.INSPECT))
 
     @extend_schema(request={"multipart/form-data": LogoSerializer}, responses=AlbumSerializer)
     def put(self, request: Request, album_id: UUID) -> Response:
+        """Give an album a logo: PNG, JPEG or WebP of at most 5 MB"""
         album = access.album_for(self.viewer, album_id, Action.EDIT)
         fields = LogoSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -37,5 +39,6 @@ class AlbumLogo(OwnerView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, album_id: UUID) -> Response:
+        """Take an album's logo away"""
         brand.change(access.album_for(self.viewer, album_id, Action.EDIT), remove_logo=True)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -24,11 +24,13 @@ class AlbumCollaborators(OwnerView):
         operation_id="albums_collaborators_list", parameters=PAGED, responses=page_of(CollaboratorSerializer)
     )
     def get(self, request: Request, album_id: UUID) -> Response:
+        """List who works on an album beside its owner"""
         album = access.album_for(self.viewer, album_id, Action.OWN)
         return paged(request, album.collaborators.select_related("user"), CollaboratorSerializer)
 
     @extend_schema(request=CollaboratorSerializer, responses={201: CollaboratorSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
+        """Let somebody with an account work on an album, or change their role"""
         album = access.album_for(self.viewer, album_id, Action.OWN)
         fields = CollaboratorSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -37,9 +39,20 @@ class AlbumCollaborators(OwnerView):
         return Response(CollaboratorSerializer(collaborator).data, status=status.HTTP_201_CREATED)
 
 
+class AlbumLeave(OwnerView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, album_id: UUID) -> Response:
+        """Leave an album that you work on; its owner stays"""
+        album = access.album_for(self.viewer, album_id, Action.INSPECT)
+        access.require_scope(self.viewer, access.SCOPE_FOR[Action.OWN])
+        collaborator_flow.leave(album, access.require_user(self.viewer))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class CollaboratorDetail(OwnerView):
     @extend_schema(responses=CollaboratorSerializer)
     def get(self, request: Request, album_id: UUID, collaborator_id: UUID) -> Response:
+        """One who works on an album"""
         return Response(CollaboratorSerializer(self._collaborator(album_id, collaborator_id)).data)
 
     def hold(self, **ids: Any) -> None:
@@ -47,6 +60,7 @@ class CollaboratorDetail(OwnerView):
 
     @extend_schema(request=RoleSerializer, responses=CollaboratorSerializer)
     def patch(self, request: Request, album_id: UUID, collaborator_id: UUID) -> Response:
+        """Change a collaborator's role"""
         collaborator = self._collaborator(album_id, collaborator_id)
         fields = RoleSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -55,6 +69,7 @@ class CollaboratorDetail(OwnerView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, album_id: UUID, collaborator_id: UUID) -> Response:
+        """Close an album to a collaborator"""
         collaborator_flow.remove(self._collaborator(album_id, collaborator_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

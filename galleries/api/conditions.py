@@ -20,7 +20,13 @@ from .problems import problem_json
 if TYPE_CHECKING:
     from .authentication import ViewerView
 
-_CHANGED = "It has changed since you read it. Read it again, and then say what you want of it."
+
+def _changed() -> Refusal:
+    return Refusal(
+        "precondition_failed",
+        "It has changed since you read it. Read it again, and then say what you want of it.",
+        status=412,
+    )
 
 
 def tagged(request: Any, response: Any) -> Any:
@@ -31,7 +37,8 @@ def tagged(request: Any, response: Any) -> Any:
     answer = get_conditional_response(request, etag=response["ETag"], response=response)
     if answer is None or answer.status_code != 412:
         return answer
-    refused = problem_json(412, "precondition_failed", _CHANGED)
+    changed = _changed()
+    refused = problem_json(changed.status, changed.code, changed.detail)
     for name in ("Vary", "Cache-Control"):
         if name in response:
             refused[name] = response[name]
@@ -46,7 +53,7 @@ def if_match(view: "ViewerView", handler: Callable[..., Any], request: Request, 
         if isinstance(seen, Response):
             etag = _etag(JSONRenderer().render(seen.data))
             if get_conditional_response(request, etag=etag) is not None:
-                raise Refusal("precondition_failed", _CHANGED, status=412)
+                raise _changed()
         return handler(request, **ids)
 
 

@@ -62,21 +62,32 @@ def _kept(claimed: IdempotencyKey, response: Any) -> Any:
 def _again(key_hash: str, fingerprint: str) -> Response:
     known = IdempotencyKey.objects.filter(key_hash=key_hash).first()
     if known and known.fingerprint != fingerprint:
-        words = "This Idempotency-Key was used for another request. Make a new key for each."
-        raise Refusal("idempotency_key_reused", words, status=422)
+        raise Refusal(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another request. Make a new key for each.",
+            status=422,
+        )
     if known and known.status:
         return Response(json.loads(known.answer), known.status, headers={REPLAYED: "true"})
-    words = "The request with this Idempotency-Key is still under way. Send it again in a moment."
-    raise Refusal("idempotency_in_progress", words, status=409, retry_after=_IN_PROGRESS_SECONDS)
+    raise Refusal(
+        "idempotency_in_progress",
+        "The request with this Idempotency-Key is still under way. Send it again in a moment.",
+        status=409,
+        retry_after=_IN_PROGRESS_SECONDS,
+    )
 
 
 def _require_good(key: str, viewer: Viewer) -> None:
     if not _KEY.fullmatch(key):
-        words = "An Idempotency-Key has 1 to 255 visible characters without blanks; a UUID is a good one."
-        raise Refusal("idempotency_key_invalid", words)
+        raise Refusal(
+            "idempotency_key_invalid",
+            "An Idempotency-Key has 1 to 255 visible characters without blanks; a UUID is a good one.",
+        )
     if viewer.user is None and viewer.guest is None and len(key) < _SECRET_LENGTH:
-        words = f"Without credentials an Idempotency-Key has at least {_SECRET_LENGTH} characters, such as a UUID."
-        raise Refusal("idempotency_key_too_short", words)
+        raise Refusal(
+            "idempotency_key_too_short",
+            "Without credentials an Idempotency-Key has at least 32 characters, such as a UUID.",
+        )
 
 
 def _asker(viewer: Viewer, request: Request) -> str:

@@ -22,7 +22,7 @@ from galleries.models import Link
 from .authentication import OwnerView, ViewerView
 from .conditions import tagged
 from .pages import PhotoPages
-from .schema import PHOTOS_PAGED, bytes_of, page_of
+from .schema import bytes_of, page_of, paged_by
 from .serializers import (
     GuestPhotoSerializer,
     LinkSerializer,
@@ -41,11 +41,13 @@ class LinkDetail(OwnerView):
 
     @extend_schema(responses=LinkSerializer)
     def get(self, request: Request, link_id: UUID) -> Response:
+        """One link, with its address"""
         link = access.link_for(self.viewer, link_id)
         return Response(LinkSerializer(link, context={"request": request}).data)
 
     @extend_schema(request=LinkSerializer(partial=True), responses=LinkSerializer)
     def patch(self, request: Request, link_id: UUID) -> Response:
+        """Change a link, or switch it off; a new password locks out who came by the old one"""
         link = access.link_for(self.viewer, link_id)
         fields = LinkSerializer(link, data=request.data, partial=True, context={"request": request})
         fields.is_valid(raise_exception=True)
@@ -56,6 +58,7 @@ class LinkDetail(OwnerView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, link_id: UUID) -> Response:
+        """Delete a link, and erase the searches of those who came by it"""
         visit.delete_link(access.link_for(self.viewer, link_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -63,6 +66,7 @@ class LinkDetail(OwnerView):
 class LinkQr(OwnerView):
     @extend_schema(responses=bytes_of("image/svg+xml"))
     def get(self, request: Request, link_id: UUID) -> HttpResponse:
+        """The QR code of a link, to be printed"""
         link = access.link_for(self.viewer, link_id)
         code = segno.make_qr(address({"request": request}, "guest-link", token=link.token), error="m")
         svg = io.BytesIO()
@@ -72,16 +76,17 @@ class LinkQr(OwnerView):
 
 
 class SharedLink(ViewerView):
-    """What a guest may know before they are let in."""
-
     @extend_schema(operation_id="links_open", responses=SharedAlbumSerializer)
     def get(self, request: Request, token: str) -> Response:
-        return Response(SharedAlbumSerializer(access.shared_link_for(self.viewer, token)).data)
+        """What a guest may know of an album before they are let in"""
+        link = access.shared_link_for(self.viewer, token)
+        return Response(SharedAlbumSerializer(link, context={"request": request}).data)
 
 
 class SharedLinkUnlock(ViewerView):
     @extend_schema(request=UnlockSerializer, responses=UnlockAnswerSerializer)
     def post(self, request: Request, token: str) -> Response:
+        """Come in by a link, with its password if it has one; a new guest is told their key"""
         fields = UnlockSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         _, key = visit.enter(access.shared_link_for(self.viewer, token), self.viewer, fields.validated_data["password"])
@@ -89,8 +94,11 @@ class SharedLinkUnlock(ViewerView):
 
 
 class SharedLinkPhotos(ViewerView):
-    @extend_schema(operation_id="links_photos_list", parameters=PHOTOS_PAGED, responses=page_of(GuestPhotoSerializer))
+    @extend_schema(
+        operation_id="links_photos_list", parameters=paged_by(PhotoPages), responses=page_of(GuestPhotoSerializer)
+    )
     def get(self, request: Request, token: str) -> Response:
+        """List all photos of an album, where its link lets guests look through it"""
         link = access.shared_link_for(self.viewer, token)
         access.require_visit(self.viewer, link)
         if not link.can_browse:
@@ -106,12 +114,14 @@ class SharedLinkSelfies(ViewerView):
 
     @extend_schema(request={"multipart/form-data": SelfieUploadSerializer}, responses={202: SelfieAnswerSerializer})
     def post(self, request: Request, token: str) -> Response:
+        """Search for the photos of whom a selfie shows, with their consent"""
         link = access.shared_link_for(self.viewer, token)
         access.require_visit(self.viewer, link)
         fields = SelfieUploadSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         sent = fields.validated_data
         wishes = {"consent": sent["consent"], "keep_me_posted": sent["keep_me_posted"]}
+        wishes |= {"email": sent.get("email", "")}
         selfie, key = selfie_flow.receive(link, self.viewer, sent["selfie"].chunks(), **wishes)
         url = address({"request": request}, "api:selfie", selfie_id=selfie.pk)
         body: dict[str, Any] = {"id": selfie.pk, "url": url}

@@ -1,8 +1,8 @@
 """Lists come as cursor pages: stable while photos arrive, and as quick on the last page as on the first."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import date
+from typing import Any, ClassVar
 
 from django.core import signing
 from django.db.models import Q
@@ -11,11 +11,14 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-# What ?ordering= may ask for, and the column it stands for. The id makes every order total.
-_PHOTO_ORDERINGS = {"received_at": "received_at", "taken_at": "moment", "name": "name"}
-ORDERINGS = {f"{sign}{word}": f"{sign}{column}" for word, column in _PHOTO_ORDERINGS.items() for sign in ("", "-")}
 # Not signing.dumps, which also says when: a list that is the same would never be the same bytes, nor have its ETag.
 _SIGNER = signing.Signer(salt="galleries.cursor")
+
+
+def both_ways(columns: Mapping[str, str], usual: str) -> dict[str, str]:
+    """What ?ordering= may ask for, and what it stands for; the usual one first."""
+    all_of_them = {f"{sign}{word}": f"{sign}{column}" for word, column in columns.items() for sign in ("", "-")}
+    return {usual: all_of_them[usual]} | all_of_them
 
 
 class CursorPages(CursorPagination):
@@ -28,24 +31,31 @@ class CursorPages(CursorPagination):
     page_size = 100
     page_size_query_param = "limit"
     max_page_size = 1000
-    ordering = "-created_at"
+    orderings: ClassVar[dict[str, str]] = {"-created_at": "-created_at", "created_at": "created_at"}
+    # What tells rows of the same value apart. It is told in cursors.
+    identity = "pk"
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
         self.address: str = request.build_absolute_uri()
         self.order: str = self.order_of(request)
         backwards, last = self._decoded(request.query_params.get(self.cursor_query_param))
         if last:
-            queryset = queryset.filter(_beyond(last, self._column, descending=self._descending != backwards))
+            queryset = queryset.filter(
+                _beyond(last, self._column, self.identity, descending=self._descending != backwards)
+            )
         sign = "-" if self._descending != backwards else ""
         size = self.get_page_size(request) or CursorPages.page_size
-        rows = list(queryset.order_by(f"{sign}{self._column}", f"{sign}pk")[: size + 1])
+        rows = list(queryset.order_by(f"{sign}{self._column}", f"{sign}{self.identity}")[: size + 1])
         self.page = rows[:size][::-1] if backwards else rows[:size]
         more = len(rows) > size
         self.has_next, self.has_previous = (True, more) if backwards else (more, last is not None)
         return self.page
 
     def order_of(self, request: Any) -> str:
-        return self.ordering
+        asked = request.query_params.get("ordering", next(iter(self.orderings)))
+        if asked not in self.orderings:
+            raise ValidationError({"ordering": f"One of {', '.join(self.orderings)}."})
+        return self.orderings[asked]
 
     def get_next_link(self) -> str | None:
         return self._link(self.page[-1], backwards=False) if self.page and self.has_next else None
@@ -63,7 +73,7 @@ class CursorPages(CursorPagination):
 
     def _link(self, row: Any, *, backwards: bool) -> str:
         value = getattr(row, self._column)
-        position = [value.isoformat() if isinstance(value, datetime) else value, str(row.pk)]
+        position = [value.isoformat() if isinstance(value, date) else value, str(getattr(row, self.identity))]
         cursor = _SIGNER.sign_object([self.order, backwards, position], compress=True)
         return replace_query_param(self.address, self.cursor_query_param, cursor)
 
@@ -79,18 +89,18 @@ class CursorPages(CursorPagination):
         return backwards, position
 
 
-def _beyond(position: list[str], column: str, *, descending: bool) -> Q:
+def _beyond(position: list[str], column: str, identity: str, *, descending: bool) -> Q:
     """Rows after the position. That it is said twice lets the database begin at the right place of an index."""
-    word, (value, pk) = "lt" if descending else "gt", position
-    return Q(**{f"{column}__{word}e": value}) & (Q(**{f"{column}__{word}": value}) | Q(**{f"pk__{word}": pk}))
+    word, (value, row) = "lt" if descending else "gt", position
+    return Q(**{f"{column}__{word}e": value}) & (Q(**{f"{column}__{word}": value}) | Q(**{f"{identity}__{word}": row}))
 
 
 class PhotoPages(CursorPages):
-    def order_of(self, request: Any) -> str:
-        asked = request.query_params.get("ordering", "received_at")
-        if asked not in ORDERINGS:
-            raise ValidationError({"ordering": f"One of {', '.join(ORDERINGS)}."})
-        return ORDERINGS[asked]
+    orderings = both_ways({"received_at": "received_at", "taken_at": "moment", "name": "name"}, "received_at")
+
+
+class AlbumPages(CursorPages):
+    orderings = both_ways({"created_at": "created_at", "title": "title", "event_date": "day"}, "-created_at")
 
 
 def paged(

@@ -36,11 +36,13 @@ class PhotoDetail(OwnerView):
 
     @extend_schema(responses=PhotoSerializer)
     def get(self, request: Request, photo_id: UUID) -> Response:
+        """One photo of an album that you work on"""
         photo = access.photo_for(self.viewer, photo_id, Action.INSPECT)
         return Response(PhotoSerializer(photo, context={"request": request}).data)
 
     @extend_schema(request=PhotoSerializer(partial=True), responses=PhotoSerializer)
     def patch(self, request: Request, photo_id: UUID) -> Response:
+        """Hide a photo from guests, or show it again"""
         photo = access.photo_for(self.viewer, photo_id, Action.EDIT)
         fields = PhotoSerializer(photo, data=request.data, partial=True, context={"request": request})
         fields.is_valid(raise_exception=True)
@@ -49,6 +51,7 @@ class PhotoDetail(OwnerView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, photo_id: UUID) -> Response:
+        """Delete a photo with its file and its faces; this cannot be undone"""
         photo_flow.delete([access.photo_for(self.viewer, photo_id, Action.EDIT)])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -85,20 +88,21 @@ class BytesView(ViewerView):
 class PhotoThumb(BytesView):
     @extend_schema(responses=bytes_of("image/jpeg"))
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
+        """A photo's small picture"""
         return media.send_thumb(request, _ready(access.photo_for(self.viewer, photo_id)))
 
 
 class PhotoPreview(BytesView):
     @extend_schema(responses=bytes_of("image/jpeg"))
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
+        """A photo's large picture"""
         return media.send_preview(request, _ready(access.photo_for(self.viewer, photo_id)))
 
 
 class PhotoOriginal(BytesView):
-    """The file as it was sent, for the album's owner; for a guest the same picture without the file's metadata."""
-
     @extend_schema(responses=bytes_of("image/jpeg", "image/png", "image/webp", "image/heic"))
     def get(self, request: Request, photo_id: UUID) -> HttpResponseBase:
+        """A photo's file as it was sent; for a guest the same picture without the file's metadata"""
         photo = access.photo_for(self.viewer, photo_id, Action.DOWNLOAD)
         if not photo.original_key:
             raise Http404
@@ -118,6 +122,7 @@ def _ready(photo: Photo) -> Photo:
 class ArchiveBytes(BytesView):
     @extend_schema(responses=bytes_of("application/zip"))
     def get(self, request: Request, archive_id: UUID) -> HttpResponseBase:
+        """The bytes of a zip, whole or a range of them"""
         archive = access.archive_for(self.viewer, archive_id)
         archive_flow.require_fresh(self.viewer, archive)
         layout = archive_flow.layout_of(archive)

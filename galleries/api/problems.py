@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer", bound=HttpResponse)
 
 MEDIA_TYPE = "application/problem+json"
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Not signed in",
     403: "Not allowed",
@@ -127,7 +127,7 @@ def _with_retry(response: _Answer) -> _Answer:
 
 
 def _body(status_code: int, code: str, detail: str) -> dict[str, Any]:
-    title = _TITLES.get(status_code, "Error")
+    title = TITLES.get(status_code, "Error")
     return {"type": "about:blank", "title": title, "status": status_code, "detail": detail, "code": code}
 
 

@@ -29,11 +29,13 @@ PHOTOS_A_PAGE = 500
 class SelfieDetail(ViewerView):
     @extend_schema(responses=SelfieSerializer)
     def get(self, request: Request, selfie_id: UUID) -> Response:
+        """How a search stands, and a page of its photos"""
         selfie = access.selfie_for(self.viewer, selfie_id)
         return Response(SelfieSerializer(selfie, context=self._page(request, selfie)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, selfie_id: UUID) -> Response:
+        """Withdraw the consent: the search, and all that is known of the face, are erased"""
         selfie_flow.withdraw(access.selfie_for(self.viewer, selfie_id, Action.OWN))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -52,6 +54,7 @@ class SelfieDetail(ViewerView):
 class SelfieFeedback(ViewerView):
     @extend_schema(request=FeedbackSerializer, responses=FeedbackAnswerSerializer)
     def post(self, request: Request, selfie_id: UUID) -> Response:
+        """Say of a photo of the result whether it is you"""
         selfie = access.selfie_for(self.viewer, selfie_id)
         fields = FeedbackSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -62,6 +65,7 @@ class SelfieFeedback(ViewerView):
 class SelfieArchives(ViewerView):
     @extend_schema(request=ArchiveRequestSerializer, responses={201: ArchiveSerializer})
     def post(self, request: Request, selfie_id: UUID) -> Response:
+        """Make a zip of a search's photos: the named ones, or all that are certain"""
         selfie = access.selfie_for(self.viewer, selfie_id)
         fields = ArchiveRequestSerializer(data=request.data)
         fields.is_valid(raise_exception=True)

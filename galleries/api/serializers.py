@@ -28,14 +28,22 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
     photos_url = serializers.SerializerMethodField()
     progress_url = serializers.SerializerMethodField()
     role = serializers.SerializerMethodField(help_text="What you are in this album: owner, editor or viewer.")
+    cover = serializers.UUIDField(
+        source="cover_id", required=False, allow_null=True, help_text="A photo that is ready; null: the first one."
+    )
 
     class Meta:
         model = Album
         fields = [
             "id", "role", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
-            "link_preview", "persons_a_guest", "live_camera_only", "logo_url", "created_at", "photos_url",
+            "link_preview", "persons_a_guest", "live_camera_only", "cover", "logo_url", "created_at", "photos_url",
             "progress_url",
         ]  # fmt: skip
+
+    def validate_cover(self, photo_id: Any) -> Any:
+        if photo_id and self.instance is None:
+            raise serializers.ValidationError("A new album has no photos yet.")
+        return photo_id
 
     def get_role(self, album: Album) -> str | None:
         return access.role_in(self.context["viewer"], album)
@@ -231,6 +239,10 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
     can_browse = serializers.BooleanField()
     can_download = serializers.BooleanField()
     needs_password = serializers.BooleanField()
+    brand_name = serializers.CharField()
+    welcome = serializers.CharField()
+    accent = serializers.CharField(help_text="A colour such as #a53a1d, or empty.")
+    logo_url = serializers.URLField(allow_null=True)
 
     def to_representation(self, link: Link) -> dict[str, Any]:
         album = link.album
@@ -243,6 +255,10 @@ class SharedAlbumSerializer(serializers.Serializer[Any]):
             "can_browse": link.can_browse,
             "can_download": link.can_download,
             "needs_password": link.needs_password,
+            "brand_name": album.brand_name,
+            "welcome": album.welcome,
+            "accent": album.accent,
+            "logo_url": address(self.context, "guest-logo", token=link.token) if album.logo_key else None,
         }
 
 
@@ -284,6 +300,9 @@ class SelfieUploadSerializer(serializers.Serializer[Any]):
     selfie = serializers.FileField(allow_empty_file=True)
     consent = serializers.BooleanField(default=False)
     keep_me_posted = serializers.BooleanField(default=False)
+    email = serializers.EmailField(
+        required=False, allow_blank=True, help_text="With keep_me_posted: is told of later photos, once it has agreed."
+    )
 
 
 class SelfieAnswerSerializer(serializers.Serializer[Any]):
@@ -329,7 +348,9 @@ class SelfieSerializer(serializers.Serializer[Selfie]):
 
 class FeedbackSerializer(serializers.Serializer[Any]):
     photo = serializers.UUIDField()
-    verdict = serializers.ChoiceField(Match.Verdict.choices)
+    verdict = serializers.ChoiceField(
+        Match.Verdict.choices, allow_blank=True, help_text="Empty: an earlier one is taken back."
+    )
 
 
 class FeedbackAnswerSerializer(FeedbackSerializer):

@@ -1,19 +1,42 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from . import albums, audit, brand, collaborators, links, people, photos, selfies
+from . import (
+    account,
+    albums,
+    audit,
+    brand,
+    chosen,
+    collaborators,
+    deleted,
+    devices,
+    links,
+    people,
+    photos,
+    selfies,
+    stats,
+)
 from .authentication import Nothing
 
 app_name = "api"
 # A token, unlike an id of ours, is no UUID; `shared-` routes are found by it.
 urlpatterns = [
     path("albums/", albums.AlbumList.as_view(), name="albums"),
+    path("account/", account.Account.as_view(), name="account"),
+    path("account/close/", account.AccountClose.as_view(), name="account-close"),
+    path("tokens/", account.Tokens.as_view(), name="tokens"),
+    path("tokens/<uuid:token_id>/", account.TokenDetail.as_view(), name="token"),
+    path("albums/deleted/", deleted.DeletedAlbums.as_view(), name="albums-deleted"),
+    path("albums/deleted/<uuid:album_id>/", deleted.DeletedAlbum.as_view(), name="album-deleted"),
     path("albums/<uuid:album_id>/", albums.AlbumDetail.as_view(), name="album"),
     path("albums/<uuid:album_id>/logo/", brand.AlbumLogo.as_view(), name="album-logo"),
     path("albums/<uuid:album_id>/photos/", albums.AlbumPhotos.as_view(), name="album-photos"),
     path("albums/<uuid:album_id>/photos/check/", albums.PhotoCheck.as_view(), name="album-photos-check"),
+    path("albums/<uuid:album_id>/photos/change/", chosen.AlbumPhotosChange.as_view(), name="album-photos-change"),
+    path("albums/<uuid:album_id>/stats/", stats.AlbumStats.as_view(), name="album-stats"),
+    path("albums/<uuid:album_id>/leave/", collaborators.AlbumLeave.as_view(), name="album-leave"),
     path("albums/<uuid:album_id>/progress/", albums.AlbumProgress.as_view(), name="album-progress"),
-    path("albums/<uuid:album_id>/restore/", albums.AlbumRestore.as_view(), name="album-restore"),
+    path("albums/<uuid:album_id>/restore/", deleted.AlbumRestore.as_view(), name="album-restore"),
     path("albums/<uuid:album_id>/searches/", audit.AlbumSearches.as_view(), name="album-searches"),
     path("albums/<uuid:album_id>/alerts/", audit.AlbumAlerts.as_view(), name="album-alerts"),
     path("albums/<uuid:album_id>/alerts/<uuid:alert_id>/settle/", audit.AlertSettled.as_view(), name="alert-settle"),
@@ -42,18 +65,27 @@ urlpatterns = [
     path("photos/<uuid:photo_id>/original", photos.PhotoOriginal.as_view(), name="photo-original"),
     path("archives/<uuid:archive_id>/", photos.ArchiveBytes.as_view(), name="archive"),
     path("links/<uuid:link_id>/", links.LinkDetail.as_view(), name="link"),
+    path("links/<uuid:link_id>/stats/", stats.LinkStats.as_view(), name="link-stats"),
     path("links/<uuid:link_id>/qr.svg", links.LinkQr.as_view(), name="link-qr"),
     path("links/<str:token>/", links.SharedLink.as_view(), name="shared-link"),
     path("links/<str:token>/unlock/", links.SharedLinkUnlock.as_view(), name="shared-link-unlock"),
     path("links/<str:token>/photos/", links.SharedLinkPhotos.as_view(), name="shared-link-photos"),
     path("links/<str:token>/selfies/", links.SharedLinkSelfies.as_view(), name="shared-link-selfies"),
+    path("selfies/", devices.SelfieList.as_view(), name="selfies"),
+    path("selfies/<uuid:selfie_id>/devices/", devices.SelfieDevices.as_view(), name="selfie-devices"),
+    path("selfies/<uuid:selfie_id>/return/", devices.SelfieReturn.as_view(), name="selfie-return"),
+    path("selfies/<uuid:selfie_id>/mail/", devices.SelfieMail.as_view(), name="selfie-mail"),
+    path("return/", devices.Return.as_view(), name="return"),
+    path("guest/", devices.GuestKeyDetail.as_view(), name="guest"),
     path("selfies/<uuid:selfie_id>/", selfies.SelfieDetail.as_view(), name="selfie"),
     path("selfies/<uuid:selfie_id>/feedback/", selfies.SelfieFeedback.as_view(), name="selfie-feedback"),
     path("selfies/<uuid:selfie_id>/archives/", selfies.SelfieArchives.as_view(), name="selfie-archives"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",
-        SpectacularSwaggerSplitView.as_view(http_method_names=["get", "head"], url_name="api:schema"),
+        SpectacularSwaggerSplitView.as_view(
+            http_method_names=["get", "head"], url_name="api:schema", template_name="docs.html"
+        ),
         name="docs",
     ),
     re_path("(?P<rest>.*)", Nothing.as_view(), name="nothing"),

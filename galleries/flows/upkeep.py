@@ -28,10 +28,11 @@ from galleries.models import (
     Photo,
     SearchRecord,
     Selfie,
+    User,
 )
 from galleries.models.lease import from_now
 
-from . import album, grouping, notice, photo, posted, reindex, selfie
+from . import account, album, grouping, notice, photo, posted, reindex, selfie
 from .doorbell import ring
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def sweep() -> None:
         erase_scratch,
         end_selfies,
         end_albums,
+        end_accounts,
         drop_old,
     ):
         _carry_out(duty)
@@ -67,7 +69,7 @@ def sweep() -> None:
 
 def end_what_ran_out() -> None:
     """Before the site is served: after a pause or a restore, nothing is shown for a moment that should be gone."""
-    for duty in (erase_left, erase_scratch, end_selfies, end_albums, drop_old):
+    for duty in (erase_left, erase_scratch, end_selfies, end_albums, end_accounts, drop_old):
         _carry_out(duty)
 
 
@@ -131,6 +133,11 @@ def end_albums() -> None:
         if time.monotonic() > deadline:
             return
         album.delete_for_good(left, patience=deadline - time.monotonic())
+
+
+def end_accounts() -> None:
+    for closed in User.objects.filter(closed_at__isnull=False).order_by("closed_at"):
+        account.finish(closed, patience=DELETING_SECONDS)
 
 
 def drop_old() -> None:

@@ -37,6 +37,8 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, wh
     # Empty: as the settings say. 0: no limit.
     photo_limit = models.PositiveBigIntegerField(_("photos kept at most"), null=True, blank=True)
     byte_limit = models.PositiveBigIntegerField(_("bytes kept at most"), null=True, blank=True)
+    # Its owner has ended it; what it had is being erased.
+    closed_at = models.DateTimeField(null=True, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []

@@ -7,21 +7,24 @@ import segno
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.contrib.auth import login
+from django.contrib import messages
+from django.contrib.auth import login, logout
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
 from galleries.access import Viewer
 from galleries.errors import Refusal
+from galleries.flows import account as account_flow
 from galleries.flows import guessing
-from galleries.forms import FirstAdminForm
+from galleries.forms import CloseAccountForm, FirstAdminForm
 from galleries.models import vault
 from galleries.models.account import first_admin_wanted, make_first_admin
 
-from .page import Request, page, refused
+from .page import Request, owners_page, page, refused, told_by
 
 _MFA_SECRETS = b"pixora second factors"
 
@@ -65,6 +68,20 @@ class MfaAdapter(DefaultMFAAdapter):
 @page
 def home(request: Request, viewer: Viewer) -> HttpResponseBase:
     return redirect("albums") if viewer.user else render(request, "home.html")
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+@owners_page
+def account_close(request: Request, viewer: Viewer) -> HttpResponseBase:
+    form = CloseAccountForm(request.POST or None)
+    if form.is_valid():
+        with told_by(form):
+            account_flow.close(access.require_user(viewer), form.cleaned_data["password"], viewer.address)
+            logout(request)
+            messages.success(request, _("Your account has been ended, and what it had is deleted."))
+            return redirect("home")
+    return render(request, "account/close.html", {"form": form})
 
 
 @sensitive_post_parameters("password")

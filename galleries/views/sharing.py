@@ -1,10 +1,8 @@
 """Links: made, shown with their QR code, changed, switched off, deleted."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,9 +11,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
 from galleries.access import Action, Viewer
-from galleries.flows import visit
+from galleries.flows import stats, visit
 from galleries.forms import LinkEditForm, LinkForm
-from galleries.models import Link, Selfie
+from galleries.models import Link
 
 from .confirm import Question, ask, is_confirmed
 from .page import Request, owners_page
@@ -44,19 +42,12 @@ def link(request: Request, viewer: Viewer, link_id: UUID) -> HttpResponseBase:
         visit.change_link(link, **form.changes())
         messages.success(request, _("Saved."))
         return redirect("link", link.pk)
-    context = {"link": link, "form": form, "may_own": may_own, "address": _address(request, link)} | _numbers(link)
+    context = {"link": link, "form": form, "may_own": may_own, "address": _address(request, link)} | stats.of_link(link)
     return render(request, "sharing/link.html", context)
 
 
 def _address(request: Request, link: Link) -> str:
     return request.build_absolute_uri(reverse("guest-link", args=[link.token]))
-
-
-def _numbers(link: Link) -> dict[str, Any]:
-    let_in = link.visits.filter(unlocked=True).count()
-    searched = Count("guest", distinct=True)
-    found = Count("guest", distinct=True, filter=Q(state=Selfie.State.DONE, matches__isnull=False))
-    return {"guest_count": let_in} | link.selfies.aggregate(searched_count=searched, found_count=found)
 
 
 @require_safe
