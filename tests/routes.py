@@ -131,7 +131,7 @@ def body(method: str, name: str, ids: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _filled(fields: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
-    named = ("photo_id", "alert_id", "return_token", "person_id")
+    named = ("photo_id", "alert_id", "person_id", "return_token")
 
     def filled(value: Any) -> Any:
         if isinstance(value, list):

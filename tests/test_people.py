@@ -18,7 +18,7 @@ from galleries.flows import grouping as grouping_flow
 from galleries.flows import people as people_flow
 from galleries.flows import photo as photo_flow
 from galleries.flows import reindex, upkeep
-from galleries.models import Album, Grouping, Person, Photo, Sighting, User
+from galleries.models import Album, EmbeddingBlock, Face, Grouping, Person, Photo, Sighting, User
 from tests import pictures
 from tests.conftest import ready_photo, search, work_off
 
@@ -163,6 +163,18 @@ def test_a_name_stays_when_faces_are_grouped_anew(party: Album) -> None:
     ready_photo(party, photo_of(ANN, light=0.65), "late.jpg")
     group(party)
     assert photos_of(Person.objects.get(name="Ann")) == names("ann", 4) | {"late.jpg"}
+
+
+def test_a_name_goes_over_to_nobody_when_its_faces_are_gone(party: Album) -> None:
+    """Another engine may not see them."""
+    ann, bob = person_in(party, "ann0.jpg"), person_in(party, "bob0.jpg")
+    people_flow.describe(ann, name="Ann")
+    unseen = party.photos.filter(name__startswith="ann")
+    Face.objects.filter(photo__in=unseen).delete()
+    EmbeddingBlock.objects.filter(photo__in=unseen).update(count=0, vectors=b"", weak=b"")
+    group(party)
+    assert photos_of(bob) == names("bob", 2)
+    assert photos_of(ann) == names("ann", 4)
 
 
 def test_merged_people_stay_one_though_they_are_not_alike(party: Album) -> None:

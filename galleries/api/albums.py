@@ -23,8 +23,7 @@ from galleries.models import Album, Photo
 from . import filters
 from .authentication import OwnerView
 from .pages import AlbumPages, PhotoPages, paged
-from .people import person_asked_for
-from .schema import OF_PERSON, PAGED, page_of, paged_by
+from .schema import PAGED, page_of, paged_by
 from .serializers import (
     AlbumSerializer,
     ArchiveRequestSerializer,
@@ -159,15 +158,13 @@ class AlbumPhotos(OwnerView):
 
     @extend_schema(
         operation_id="albums_photos_list",
-        parameters=[*paged_by(PhotoPages), filters.PhotoFilters, OF_PERSON],
+        parameters=[*paged_by(PhotoPages), filters.PhotoFilters],
         responses=page_of(PhotoSerializer),
     )
     def get(self, request: Request, album_id: UUID) -> Response:
         """List the photos of an album, in any state"""
         album = access.album_for(self.viewer, album_id, Action.INSPECT)
-        photos = filters.PhotoFilters.narrow(album.photos.by_moment(), request)
-        if "person" in request.query_params:
-            photos = photos.filter(person_asked_for(self.viewer, album, request.query_params["person"]).photos)
+        photos = filters.photos(album, self.viewer, request)
         return paged(request, photos, PhotoSerializer, {"request": request}, PhotoPages)
 
     @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})

@@ -7,7 +7,7 @@ from django.db.models.functions import Coalesce, TruncDate
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from galleries.access import OWNER, Viewer
+from galleries.access import OWNER, Viewer, people_in
 from galleries.models import Album, Collaborator, Photo
 
 
@@ -55,8 +55,13 @@ class PhotoFilters(Filters):
         required=False, help_text="By the camera's clock, or where it says nothing, when the photo was received."
     )
     taken_to = serializers.DateTimeField(required=False)
+    person = serializers.UUIDField(required=False, help_text="Photos in which this person of the album is seen.")
 
     lookups = {"name": "name__icontains", "taken_from": "moment__gte", "taken_to": "moment__lte"}
+
+
+class PeopleFilters(Filters):
+    hidden = YesOrNo(help_text="Those who are hidden from the list, and no others.")
 
 
 class SearchFilters(Filters):
@@ -80,6 +85,17 @@ def albums(rows: QuerySet[Album], viewer: Viewer, request: Request) -> QuerySet[
     elif role:
         rows = rows.filter(pk__in=Collaborator.objects.filter(user=viewer.user, role=role).values("album"))
     return rows.annotate(day=Coalesce("event_date", TruncDate("created_at"))).filter(**asked)
+
+
+def photos(album: Album, viewer: Viewer, request: Request) -> QuerySet[Photo]:
+    asked = PhotoFilters.asked(request)
+    rows = album.photos.by_moment()
+    if "person" in request.query_params:
+        if "person" not in asked:
+            # Left out, it would answer with everybody's photos.
+            raise serializers.ValidationError({"person": "The id of a person of this album."})
+        rows = rows.filter(people_in(viewer, album, [asked.pop("person")])[0].photos)
+    return rows.filter(**asked)
 
 
 def alerts(rows: Any, request: Request) -> Any:

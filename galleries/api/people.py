@@ -5,25 +5,24 @@ from uuid import UUID
 
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from galleries import access, media
 from galleries.access import Action
 from galleries.flows import people as people_flow
-from galleries.models import Album, Person
+from galleries.models import Person
 
+from . import filters
 from .authentication import OwnerView
-from .pages import CursorPages, paged
+from .pages import CursorPages, both_ways, paged
 from .photos import BytesView
-from .schema import PAGED, bytes_of, page_of
+from .schema import bytes_of, page_of, paged_by
 from .serializers import address
 
 _AT_ONCE = 1000
-_HIDDEN = OpenApiParameter("hidden", bool, description="Those who are hidden from the list, and no others.")
 
 
 class PersonSerializer(serializers.ModelSerializer[Person]):
@@ -66,42 +65,33 @@ class RemovedSerializer(serializers.Serializer[Any]):
 
 
 class PeoplePages(CursorPages):
-    ordering = "-photo_count"
+    orderings = both_ways({"photo_count": "photo_count"}, "-photo_count")
 
 
 class AlbumPeople(OwnerView):
-    """The people of an album, those of most photos first; without those who have no name and are in one photo only."""
+    """Without those who have no name and are in one photo only."""
 
-    @extend_schema(operation_id="albums_people_list", parameters=[*PAGED, _HIDDEN], responses=page_of(PersonSerializer))
+    @extend_schema(
+        operation_id="albums_people_list",
+        parameters=[*paged_by(PeoplePages), filters.PeopleFilters],
+        responses=page_of(PersonSerializer),
+    )
     def get(self, request: Request, album_id: UUID) -> Response:
+        """List the people of an album, those of most photos first"""
         album = access.album_for(self.viewer, album_id, Action.INSPECT)
-        hidden = _yes_or_no(request.query_params.get("hidden", "false"))
+        hidden = filters.PeopleFilters.asked(request).get("hidden", False)
         return paged(request, people_flow.listed(album, hidden=hidden), PersonSerializer, self.told, PeoplePages)
 
 
-def person_asked_for(viewer: access.Viewer, album: Album, said: str) -> Person:
-    """Whose photos `?person=` asks for."""
-    try:
-        return access.people_in(viewer, album, [UUID(said)])[0]
-    except ValueError as error:
-        raise ValidationError({"person": "The id of a person of this album."}) from error
-
-
-def _yes_or_no(said: str) -> bool:
-    if said not in ("true", "false"):
-        raise ValidationError({"hidden": "true or false."})
-    return said == "true"
-
-
 class AlbumPeopleState(OwnerView):
-    """Whether the album's faces are grouped into people, and how far that is. Off until the owner switches it on."""
-
     @extend_schema(responses=PeopleStateSerializer)
     def get(self, request: Request, album_id: UUID) -> Response:
+        """Whether an album's faces are grouped into people, and how far that is"""
         return self._told(access.album_for(self.viewer, album_id, Action.INSPECT))
 
     @extend_schema(request=PeopleStateSerializer, responses=PeopleStateSerializer)
     def put(self, request: Request, album_id: UUID) -> Response:
+        """Group an album's faces into people, or stop and delete groups and names"""
         album = access.album_for(self.viewer, album_id, Action.OWN)
         fields = PeopleStateSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -117,6 +107,7 @@ class AlbumPeopleState(OwnerView):
 class PersonDetail(OwnerView):
     @extend_schema(responses=PersonSerializer)
     def get(self, request: Request, person_id: UUID) -> Response:
+        """One person of an album"""
         person = access.person_for(self.viewer, person_id, Action.INSPECT)
         return Response(PersonSerializer(person, context=self.told).data)
 
@@ -125,6 +116,7 @@ class PersonDetail(OwnerView):
 
     @extend_schema(request=PersonSerializer(partial=True), responses=PersonSerializer)
     def patch(self, request: Request, person_id: UUID) -> Response:
+        """Give a person a name, or hide them from the list"""
         person = access.person_for(self.viewer, person_id, Action.EDIT)
         fields = PersonSerializer(person, data=request.data, partial=True, context=self.told)
         fields.is_valid(raise_exception=True)
@@ -133,12 +125,11 @@ class PersonDetail(OwnerView):
 
 
 class PersonMerge(OwnerView):
-    """These are all the same person: this one, who takes the first name that there is. The others are gone."""
-
     in_one_transaction = True
 
     @extend_schema(request=MergeSerializer, responses=PersonSerializer)
     def post(self, request: Request, person_id: UUID) -> Response:
+        """Say that others are the same person, who takes the first name that there is"""
         person = access.person_for(self.viewer, person_id, Action.EDIT)
         fields = MergeSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -148,12 +139,11 @@ class PersonMerge(OwnerView):
 
 
 class PersonRemove(OwnerView):
-    """In these photos it is not this person: their faces are kept away from this one from now on."""
-
     in_one_transaction = True
 
     @extend_schema(request=NotInPhotosSerializer, responses=RemovedSerializer)
     def post(self, request: Request, person_id: UUID) -> Response:
+        """Say that a person is not the one in these photos; it is kept from then on"""
         person = access.person_for(self.viewer, person_id, Action.EDIT)
         fields = NotInPhotosSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
@@ -165,6 +155,7 @@ class PersonFace(BytesView):
 
     @extend_schema(responses=bytes_of("image/jpeg"))
     def get(self, request: Request, person_id: UUID) -> HttpResponseBase:
+        """A small square picture of a person's face"""
         person = access.person_for(self.viewer, person_id, Action.INSPECT)
         face = people_flow.best_face(person)
         if face is None:

@@ -1,7 +1,6 @@
 """What the OpenAPI description says beyond what serializers say: pages of lists, and bytes."""
 
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
@@ -22,7 +21,6 @@ def paged_by(kind: type[CursorPages]) -> list[Any]:
 
 
 PAGED = paged_by(CursorPages)
-OF_PERSON = OpenApiParameter("person", UUID, description="Only photos in which this person of the album is seen.")
 
 
 def page_of(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:

@@ -141,14 +141,12 @@ def _row_of(sighting: Sighting, index: SearchIndex, boxes: list[recognition.Box]
 
 def _grouped(album: Album, seen: Seen) -> tuple[NDArray[np.intp], list[uuid.UUID]]:
     """Each face's number, and who has the first numbers: the people whose faces are held together."""
-    pinned = list(dict.fromkeys(each.person_id for each in seen.sightings if each.said == Sighting.Said.IS))
-    number = {person: at for at, person in enumerate(pinned)}
-    known, refused = np.full(len(seen.index), -1), []
-    for each, row in zip(seen.sightings, seen.places, strict=True):
-        if row is not None and each.said == Sighting.Said.IS and known[row] < 0:
-            known[row] = number[each.person_id]
-        elif row is not None and each.said == Sighting.Said.NOT and each.person_id in number:
-            refused.append((row, number[each.person_id]))
+    known, number = np.full(len(seen.index), -1), dict[uuid.UUID, int]()
+    for each, row in _placed(seen, Sighting.Said.IS):
+        if known[row] < 0:
+            known[row] = number.setdefault(each.person_id, len(number))
+    not_them = _placed(seen, Sighting.Said.NOT)
+    refused = [(row, number[each.person_id]) for each, row in not_them if each.person_id in number]
     numbers = recognition.group(
         seen.index.vectors,
         weak=seen.index.weak,
@@ -157,14 +155,21 @@ def _grouped(album: Album, seen: Seen) -> tuple[NDArray[np.intp], list[uuid.UUID
         refused=refused,
         engine_name=album.engine,
     )
-    return numbers, pinned
+    return numbers, list(number)
+
+
+def _placed(seen: Seen, said: Sighting.Said) -> Iterator[tuple[Sighting, int]]:
+    """Of what was said, that of faces which are there."""
+    for each, row in zip(seen.sightings, seen.places, strict=True):
+        if row is not None and each.said == said:
+            yield each, row
 
 
 def _met_again(seen: Seen, numbers: NDArray[np.intp], pinned: set[uuid.UUID]) -> dict[int, uuid.UUID]:
     """Groups that hold most of the faces of somebody who was there before."""
     shared: Counter[tuple[uuid.UUID, int]] = Counter()
-    for each, row in zip(seen.sightings, seen.places, strict=True):
-        if row is not None and each.person_id not in pinned and numbers[row] >= len(pinned):
+    for each, row in _placed(seen, Sighting.Said.NOTHING):
+        if each.person_id not in pinned and numbers[row] >= len(pinned):
             shared[each.person_id, int(numbers[row])] += 1
     who: dict[int, uuid.UUID] = {}
     for (person, number), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
