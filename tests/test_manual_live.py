@@ -102,6 +102,15 @@ def test_the_manual_is_readable_by_anybody(site: Site, chromium: Browser, scheme
             assert serious(page) == [], address
 
 
+def test_longer_words_fit_too(site: Site, chromium: Browser) -> None:
+    with somebody(chromium, PHONE) as page:
+        page.set_extra_http_headers({"Accept-Language": "de"})
+        for address in ADDRESSES:
+            page.goto(site.url + address)
+            assert page.locator("html").get_attribute("lang") == "de"
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+
+
 def test_a_chapter_may_be_printed(site: Site, chromium: Browser) -> None:
     """On paper there is the text, and neither contents nor buttons."""
     with somebody(chromium, DESK) as page:
