@@ -165,8 +165,10 @@ def _content(status: int = 0, code: str = "", words: str = "") -> dict[str, Any]
 
 def _give_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     sent = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if sent:
+    # One of our own, or by fields.
+    if sent and "examples" not in sent:
         sent.setdefault("example", example_of(sent["schema"], schemas, without="readOnly"))
     for answer in operation["responses"].values():
-        if content := answer.get("content", {}).get("application/json"):
+        content = answer.get("content", {}).get("application/json")
+        if content and "examples" not in content:
             content.setdefault("example", example_of(content["schema"], schemas, without="writeOnly"))
