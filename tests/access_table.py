@@ -134,6 +134,8 @@ TABLE: dict[str, str] = {
     "POST api:selfie-return": _GUESTS_OWN.format(201),
     "DELETE api:selfie-return": _GUESTS_OWN.format(204),
     # Where no mail is sent, an address is not taken.
+    "POST api:selfie-return-mail": _GUESTS_OWN.format(403),
+    "DELETE api:selfie-return-mail": _GUESTS_OWN.format(204),
     "PUT api:selfie-mail": _GUESTS_OWN.format(403),
     "DELETE api:selfie-mail": _GUESTS_OWN.format(204),
     # Who holds the token of a return address is let in by it, whoever they are.

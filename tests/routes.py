@@ -67,6 +67,7 @@ JSON: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "api:account"): {"name": "Olga"},
     ("POST", "api:account-close"): {"password": "not the password"},
     ("PUT", "api:selfie-mail"): {"email": "gina@example.org"},
+    ("POST", "api:selfie-return-mail"): {"email": "gina@example.org"},
     ("POST", "api:return"): {"token": "return_token"},
     ("POST", "api:webhooks"): {"url": "https://example.org/hook", "events": ["photo.ready"]},
     ("PATCH", "api:webhook"): {"name": "A"},

@@ -13,6 +13,8 @@ from tests import routes
 _SESSION = "of a browser's session: signing in, passwords and second steps are allauth's pages"
 _PICTURE = "what a page is made of; a program draws its own"
 # Page -> the operations that do the same, or why there is none.
+_LOCAL_MAIL = "for whoever tries the site alone, where no mail is sent"
+_MANUAL = "words for people; the API has a guide of its own"
 PAGES: dict[str, list[str] | str] = {
     "home": _PICTURE,
     "manifest": _PICTURE,
@@ -77,10 +79,31 @@ PAGES: dict[str, list[str] | str] = {
         "selfies_devices_destroy",
         "selfies_return_create",
         "selfies_return_destroy",
+        "selfies_return_mail_create",
+        "selfies_return_mail_destroy",
         "guest_destroy",
     ],
     "return": ["return_create"],
     "selfie-withdraw": ["selfies_destroy"],
+    "album-people": ["albums_people_list", "albums_people_state_retrieve", "albums_people_state_update"],
+    "album-people-merge": ["people_merge_create"],
+    "person": ["people_retrieve", "people_partial_update", "people_face_retrieve"],
+    "person-remove": ["people_remove_create"],
+    "webhooks": ["webhooks_list"],
+    "webhook-new": ["webhooks_create"],
+    "webhook": ["webhooks_retrieve", "webhooks_deliveries_list", "webhooks_test_create"],
+    "webhook-change": ["webhooks_partial_update"],
+    "webhook-secret": ["webhooks_secret_create"],
+    "webhook-delete": ["webhooks_destroy"],
+    "delivery": ["deliveries_retry_create", "webhooks_deliveries_list"],
+    "mail-settings": ["account_retrieve", "account_partial_update"],
+    "mails": _LOCAL_MAIL,
+    "mail-shown": _LOCAL_MAIL,
+    "help": _MANUAL,
+    "help-part": _MANUAL,
+    "help-chapter": _MANUAL,
+    "invited": "an account is made in a browser",
+    "site-accent": _PICTURE,
 }
 # Form -> the operation that takes the same, what it calls the fields that have another name there, and why some are
 # not taken.
@@ -104,6 +127,9 @@ FORMS: dict[str, tuple[str, dict[str, str]] | str] = {
     "CollaboratorForm": ("albums_collaborators_create", {}),
     "SelfieForm": ("links_selfies_create", {"ticket": "not here: proves that the page's own camera took the picture"}),
     "EmailForm": ("selfies_mail_update", {}),
+    "MailSettingsForm": ("account_partial_update", {"wanted": "mail"}),
+    "PersonForm": ("people_partial_update", {}),
+    "PeopleForm": ("people_merge_create", {"person": "people"}),
     "UnlockForm": ("links_unlock_create", {}),
     "VerdictForm": ("selfies_feedback_create", {}),
     "PhotosForm": ("albums_photos_change_create", {"photo": "photos"}),

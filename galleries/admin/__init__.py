@@ -20,6 +20,7 @@ from . import (
     site,
     takedown,
     user,
+    webhook,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "site",
     "takedown",
     "user",
+    "webhook",
 ]

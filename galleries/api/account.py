@@ -12,8 +12,9 @@ from galleries import access
 from galleries.access import Action
 from galleries.flows import account as account_flow
 from galleries.flows import api_token as token_flow
+from galleries.flows import letter as letter_flow
 from galleries.flows.quota import Quota
-from galleries.models import ApiToken, User
+from galleries.models import ApiToken, Topic, User
 from galleries.models.account import SCOPES
 
 from .authentication import OwnerView
@@ -34,11 +35,19 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     name = serializers.CharField(source="first_name", max_length=150, allow_blank=True, required=False)
     created_at = serializers.DateTimeField(source="date_joined", read_only=True)
     usage = serializers.SerializerMethodField()
+    mail = serializers.ListField(
+        child=serializers.ChoiceField(Topic.choices), required=False, help_text="What you are sent e-mails about."
+    )
 
     class Meta:
         model = User
-        fields = ["email", "name", "created_at", "usage"]
+        fields = ["email", "name", "created_at", "usage", "mail"]
         read_only_fields = ["email"]
+
+    def to_representation(self, user: User) -> dict[str, Any]:
+        # Rows of their own, by address.
+        user.mail = letter_flow.wanted_by(user)  # type: ignore[attr-defined]
+        return super().to_representation(user)
 
     def get_usage(self, user: User) -> UsageSerializer:
         return UsageSerializer(Quota.of(user.pk)).data  # type: ignore[return-value]  # said for the description
@@ -79,12 +88,14 @@ class Account(OwnerView):
 
     @extend_schema(operation_id="account_partial_update", request=AccountSerializer, responses=AccountSerializer)
     def patch(self, request: Request) -> Response:
-        """Change your name"""
+        """Change your name, and what you are sent e-mails about"""
         user = access.account_of(self.viewer, Action.OWN)
         fields = AccountSerializer(user, data=request.data, partial=True)
         fields.is_valid(raise_exception=True)
         user.first_name = fields.validated_data.get("first_name", user.first_name)
         user.save(update_fields=["first_name"])
+        if "mail" in fields.validated_data:
+            letter_flow.want(user, fields.validated_data["mail"])
         return Response(AccountSerializer(user).data)
 
     def hold(self, **ids: Any) -> None:

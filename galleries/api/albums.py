@@ -39,7 +39,7 @@ from .serializers import (
 
 FILES_AT_ONCE = 100
 # What an editor does not change.
-OWNERS_FACTS = {"face_search", "legal_basis", "persons_a_guest", "live_camera_only"}
+OWNERS_FACTS = {"face_search", "legal_basis", "persons_a_guest", "live_camera_only", "kept_until"}
 _MANY_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": FILES_AT_ONCE}
 _UPLOAD = {
     "type": "object",

@@ -58,8 +58,10 @@ _CODES = {
 _LIMITS = {
     "/unlock/": "too_many_guesses (wrong passwords), too_many_guests (new ones of one network in an hour)",
     "/links/{token}/selfies/": "too_many_guests, too_many_searches (of one guest at once), searches_used_up (of one "
-    "guest in a day), queue_full (of all guests), slowed_down (after a strange pattern)",
+    "guest in a day), quota_searches (in all of its owner's albums in a day), queue_full (of all guests), slowed_down "
+    "(after a strange pattern)",
     "/collaborators/": "too_many_guesses (addresses that could not be added)",
+    "/return/mail/": "too_many_mails (to one address, or from one guest)",
     "/account/close/": "too_many_guesses (wrong passwords)",
 }
 _SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "In how many seconds asking again may help."}

@@ -110,6 +110,23 @@ class SelfieReturn(ViewerView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class SelfieReturnMail(ViewerView):
+    @extend_schema(request=EmailSerializer, responses={202: None})
+    def post(self, request: Request, selfie_id: UUID) -> Response:
+        """Mail somebody a return address of its own, which opens the search for a while"""
+        selfie = access.selfie_for(self.viewer, selfie_id, Action.OWN)
+        fields = EmailSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        device_flow.mail_link(selfie, fields.validated_data["email"])
+        return Response(status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, selfie_id: UUID) -> Response:
+        """End all return addresses that were mailed; devices that came by them stay"""
+        device_flow.end_mailed(access.selfie_for(self.viewer, selfie_id, Action.OWN))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class SelfieMail(ViewerView):
     @extend_schema(request=EmailSerializer, responses={204: None})
     def put(self, request: Request, selfie_id: UUID) -> Response:

@@ -1,6 +1,7 @@
 """Untrusted JSON -> typed values, and rows -> JSON. All addresses in answers are absolute."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.urls import reverse
@@ -37,7 +38,7 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
         model = Album
         fields = [
             "id", "role", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
-            "link_preview", "persons_a_guest", "live_camera_only", "cover", "logo_url", "created_at", "photos_url",
+            "link_preview", "persons_a_guest", "live_camera_only", "kept_until", "cover", "logo_url", "created_at", "photos_url",
             "progress_url",
         ]  # fmt: skip
 
@@ -45,6 +46,11 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
         if photo_id and self.instance is None:
             raise serializers.ValidationError("A new album has no photos yet.")
         return photo_id
+
+    def validate_kept_until(self, day: date | None) -> date | None:
+        if day and day < timezone.localdate():
+            raise serializers.ValidationError("This lies in the past.")
+        return day
 
     def get_role(self, album: Album) -> str | None:
         return access.role_in(self.context["viewer"], album)

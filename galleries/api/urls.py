@@ -75,6 +75,7 @@ urlpatterns = [
     path("selfies/", devices.SelfieList.as_view(), name="selfies"),
     path("selfies/<uuid:selfie_id>/devices/", devices.SelfieDevices.as_view(), name="selfie-devices"),
     path("selfies/<uuid:selfie_id>/return/", devices.SelfieReturn.as_view(), name="selfie-return"),
+    path("selfies/<uuid:selfie_id>/return/mail/", devices.SelfieReturnMail.as_view(), name="selfie-return-mail"),
     path("selfies/<uuid:selfie_id>/mail/", devices.SelfieMail.as_view(), name="selfie-mail"),
     path("return/", devices.Return.as_view(), name="return"),
     path("guest/", devices.GuestKeyDetail.as_view(), name="guest"),

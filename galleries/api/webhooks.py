@@ -105,11 +105,16 @@ class WebhookView(OwnerView):
 class WebhookList(WebhookView):
     @extend_schema(operation_id="webhooks_list", parameters=PAGED, responses=page_of(WebhookSerializer))
     def get(self, request: Request) -> Response:
+        """List your webhooks, the newest first"""
         rows = access.webhooks_of(self.viewer).prefetch_related("albums")
         return paged(request, rows, WebhookSerializer, self.told)
 
     @extend_schema(
-        request=WebhookSerializer, responses={201: MadeWebhookSerializer}, examples=[_MADE], description=_SIGNED
+        request=WebhookSerializer,
+        responses={201: MadeWebhookSerializer},
+        examples=[_MADE],
+        description=_SIGNED,
+        summary="Make a webhook; its secret is in this answer only",
     )
     def post(self, request: Request) -> Response:
         owner = access.webhook_maker(self.viewer)
@@ -125,10 +130,12 @@ class WebhookList(WebhookView):
 class WebhookDetail(WebhookView):
     @extend_schema(responses=WebhookSerializer)
     def get(self, request: Request, webhook_id: UUID) -> Response:
+        """One of your webhooks, and how it does"""
         return self._shown(access.webhook_for(self.viewer, webhook_id))
 
     @extend_schema(request=WebhookSerializer(partial=True), responses=WebhookSerializer)
     def patch(self, request: Request, webhook_id: UUID) -> Response:
+        """Change a webhook, or switch it off and on"""
         webhook = access.webhook_for(self.viewer, webhook_id)
         fields = WebhookSerializer(data=request.data, partial=True, context=self.told)
         fields.is_valid(raise_exception=True)
@@ -140,6 +147,7 @@ class WebhookDetail(WebhookView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, webhook_id: UUID) -> Response:
+        """Delete a webhook, and the log of what it was told"""
         webhook_flow.delete(access.webhook_for(self.viewer, webhook_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -148,17 +156,16 @@ class WebhookDetail(WebhookView):
 
 
 class WebhookSecret(WebhookView):
-    @extend_schema(request=None, responses=SecretSerializer, description="A new secret; the old one signs for a day.")
+    @extend_schema(request=None, responses=SecretSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
+        """Change a webhook's secret; deliveries are signed with the old one as well for a day"""
         return Response({"secret": webhook_flow.rotate(access.webhook_for(self.viewer, webhook_id))})
 
 
 class WebhookDeliveries(WebhookView):
-    @extend_schema(
-        operation_id="webhooks_deliveries_list", parameters=PAGED, responses=page_of(DeliverySerializer),
-        description="What it was told in the last 30 days.",
-    )  # fmt: skip
+    @extend_schema(operation_id="webhooks_deliveries_list", parameters=PAGED, responses=page_of(DeliverySerializer))
     def get(self, request: Request, webhook_id: UUID) -> Response:
+        """List what a webhook was told in the last 30 days, the newest first"""
         webhook = access.webhook_for(self.viewer, webhook_id)
         return paged(request, webhook.deliveries.all(), DeliverySerializer, self.told)
 
@@ -166,13 +173,15 @@ class WebhookDeliveries(WebhookView):
 class WebhookTest(WebhookView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, webhook_id: UUID) -> Response:
+        """Send a test, whatever the webhook listens to"""
         delivery = webhook_flow.send_test(access.webhook_for(self.viewer, webhook_id))
         return Response(DeliverySerializer(delivery, context=self.told).data, status=status.HTTP_202_ACCEPTED)
 
 
 class DeliveryRetry(WebhookView):
-    @extend_schema(request=None, responses={202: DeliverySerializer}, description="The same once more, by its id.")
+    @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, delivery_id: UUID) -> Response:
+        """Send the very same once more, by the same id"""
         delivery = access.delivery_for(self.viewer, delivery_id)
         webhook_flow.send_again(delivery)
         return Response(DeliverySerializer(delivery, context=self.told).data, status=status.HTTP_202_ACCEPTED)

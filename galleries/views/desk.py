@@ -77,6 +77,9 @@ def album_edit(request: Request, viewer: Viewer, album_id: UUID) -> HttpResponse
     as_it_was = access.album_for(viewer, album_id, Action.EDIT)
     brand = BrandForm(request.POST or None, request.FILES or None, instance=copy(as_it_was))
     is_owners = access.can(viewer, Action.OWN, album)
+    if not is_owners:
+        # The day of its end is a deletion.
+        del form.fields["kept_until"]
     rules = SelfieRulesForm(request.POST or None, instance=copy(as_it_was)) if is_owners else None
     if all(each.is_valid() for each in (form, brand, rules) if each is not None):
         with told_by(brand):
