@@ -38,8 +38,8 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
         model = Album
         fields = [
             "id", "role", "title", "event_date", "face_search", "legal_basis", "brand_name", "welcome", "accent",
-            "link_preview", "persons_a_guest", "live_camera_only", "kept_until", "cover", "logo_url", "created_at", "photos_url",
-            "progress_url",
+            "link_preview", "persons_a_guest", "live_camera_only", "kept_until", "cover", "logo_url", "created_at",
+            "photos_url", "progress_url",
         ]  # fmt: skip
 
     def validate_cover(self, photo_id: Any) -> Any:
