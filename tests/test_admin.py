@@ -26,6 +26,7 @@ from galleries.models import (
     Guest,
     GuestKey,
     GuestSearches,
+    IdempotencyKey,
     LegalBasis,
     Link,
     Match,
@@ -46,8 +47,8 @@ from tests.pages import many_photos, text_of
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "galleries"]
 # Rows of another row, shown with it or, as vectors, to nobody.
 WITHIN_OTHERS = {LegalBasis, Face, NewGuests, ArchiveSection, EmbeddingBlock, GuestKey, Match, ReturnLink, Usage, Visit}
-# What is counted and watched, for the owner of an album or for nobody.
-WITHIN_OTHERS |= {Alert, AskedAddress, Guesses, GuestSearches, Person, SearchRecord}
+# What is counted, watched and kept for a day, for the owner of an album or for nobody.
+WITHIN_OTHERS |= {Alert, AskedAddress, Guesses, GuestSearches, IdempotencyKey, Person, SearchRecord}
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ PAGES: dict[str, list[str] | str] = {
     "album-leave": ["albums_leave_create"],
     "album-link-new": ["albums_links_create"],
     "link": ["links_retrieve", "links_partial_update", "links_stats_retrieve"],
-    "link-poster": ["links_qr.svg_retrieve"],
+    "link-poster": ["links_qr_retrieve"],
     "link-delete": ["links_destroy"],
     "photo": ["photos_retrieve", "photos_partial_update", "photos_original_retrieve", "photos_preview_retrieve"],
     "guest-link": ["links_open", "links_unlock_create", "links_selfies_create"],
