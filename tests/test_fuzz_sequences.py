@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from hypothesis import Phase, settings
 from hypothesis.errors import Flaky
@@ -22,7 +21,7 @@ from galleries.flows import photo as photo_flow
 from galleries.models import Album, ApiToken, Photo
 from tests import pictures
 from tests.fuzzing import LONG, tell, tries
-from tests.test_fuzz_api import CHECKS, Tenant, make_tenant
+from tests.test_fuzz_api import CHECKS, Tenant, make_tenant, served
 
 pytestmark = pytest.mark.django_db
 REQUESTS, STEPS = (20_000, 40) if LONG else (150, 20)
@@ -38,7 +37,7 @@ _numbers = itertools.count()
 
 def described() -> Any:
     """The schema, with the one link that cannot be told from names: what a selfie's answer leads to."""
-    schema = schemathesis.openapi.from_wsgi("/api/v1/schema/?format=json", get_wsgi_application())
+    schema = schemathesis.openapi.from_wsgi("/api/v1/schema/?format=json", served)
     selfies = schema.raw_schema["paths"]["/api/v1/links/{token}/selfies/"]["post"]
     following = ["selfies_retrieve", "selfies_destroy", "selfies_feedback_create", "selfies_archives_create"]
     selfies["responses"]["202"]["links"] = {
@@ -179,3 +178,11 @@ def make_ready() -> None:
     if not Photo.objects.due().filter(album__in=Album.objects.filter(face_search=True)).exists():
         while Photo.objects.due().exists():
             photo_flow.work()
+
+
+def test_a_zip_is_sent_as_often_as_it_is_asked_for(asked: Asked) -> None:
+    """More often than this process sends at once: each has ended before the next."""
+    operation = described()["/api/v1/archives/{archive_id}/"]["GET"]
+    for _ in range(6):
+        case = operation.Case(path_parameters={"archive_id": asked.tenant.ids["archive_id"]})
+        assert case.call(headers={"Pixora-Guest": asked.tenant.guest_key}).status_code == 200
