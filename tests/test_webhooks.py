@@ -238,6 +238,8 @@ def test_only_who_listens_to_this_event_of_this_owner_and_album_is_told(
     ready_photo(album)
     assert {each.webhook_id for each in Delivery.objects.all()} == {each.pk for each in hears}
     User.objects.filter(pk=owner.pk).update(is_active=False)
+    assert Delivery.objects.waiting().exists()
+    assert not Delivery.objects.due().exists()
     Photo.objects.update(state="uploaded")
     work_off()
     assert Delivery.objects.count() == 2
@@ -287,7 +289,7 @@ def test_a_delivery_is_signed_and_for_a_day_by_the_former_secret_too(owner: User
     newer = webhook_flow.rotate(webhook)
     webhook_flow.send_test(webhook)
     deliver()
-    Webhook.objects.update(former_secret_until=timezone.now())
+    Webhook.objects.update(former_secret_until=from_now(-1))
     webhook_flow.send_test(webhook)
     deliver()
     genuine = [
@@ -295,6 +297,8 @@ def test_a_delivery_is_signed_and_for_a_day_by_the_former_secret_too(owner: User
         for got in server.received
     ]
     assert genuine == [[True, False], [True, True], [False, True]]
+    upkeep.drop_old()
+    assert Webhook.objects.filter(sealed_former_secret=None).exists()
     one = server.received[0]
     assert not is_genuine(secret, one.headers["Pixora-Signature"], one.body + b" ")
     assert [one.headers["Pixora-Event"], one.headers["Pixora-Delivery"]] == ["test", one.said["id"]]
@@ -512,6 +516,34 @@ def test_who_died_between_sending_and_noting_has_it_sent_once_more(owner: User, 
     delivery_flow._note(attempt)
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == ("sent", 2)
+
+
+def test_a_webhook_that_is_deleted_while_something_happens_fails_nobody(
+    owner: User, album: Album, server: Receiver
+) -> None:
+    """Who deletes it waits for the news to be committed, and then takes that away too."""
+    webhook, told, deleted = listening(owner, server), threading.Event(), threading.Event()
+
+    def delete() -> None:
+        told.wait(10)
+        webhook_flow.delete(webhook)
+        deleted.set()
+        connection.close()
+
+    # In memory one connection of SQLite serves all threads: there it is one after the other.
+    deleter = threading.Thread(target=delete) if connection.vendor == "postgresql" else None
+    if deleter:
+        deleter.start()
+    with transaction.atomic():
+        event_flow.happened(Event.ALBUM_READY, album.pk)
+        told.set()
+        assert not deleted.wait(0.5)
+    if deleter:
+        deleter.join()
+    else:
+        webhook_flow.delete(webhook)
+    assert not Delivery.objects.exists()
+    assert not Webhook.objects.exists()
 
 
 def test_the_log_is_kept_for_a_month(owner: User, server: Receiver) -> None:

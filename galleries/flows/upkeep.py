@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
@@ -27,6 +28,7 @@ from galleries.models import (
     Photo,
     SearchRecord,
     Selfie,
+    Webhook,
 )
 from galleries.models.lease import from_now
 
@@ -150,4 +152,5 @@ def drop_old() -> None:
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
     Delivery.objects.over(DELIVERY_DAYS).delete()
+    Webhook.objects.filter(former_secret_until__lt=Now()).update(sealed_former_secret=None, former_secret_until=None)
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
