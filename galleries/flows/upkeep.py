@@ -46,10 +46,10 @@ SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
 # In one sweep, which has other duties too, and 50 s for all.
 DELETING_SECONDS = 10
-# How long their owner can look up what webhooks were told.
-DELIVERY_DAYS = 30
 # An ended search is kept this long, to say so to its guest.
 ENDED_DAYS = 30
+# How long their owner can look up what webhooks were told.
+DELIVERY_DAYS = 30
 
 
 @shared_task
@@ -151,6 +151,7 @@ def drop_old() -> None:
         budget.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
-    Delivery.objects.over(DELIVERY_DAYS).delete()
+    # By its index: those that are over are old, too.
+    Delivery.objects.filter(created_at__lt=from_now(-DELIVERY_DAYS * 24 * 3600)).over(DELIVERY_DAYS).delete()
     Webhook.objects.filter(former_secret_until__lt=Now()).update(sealed_former_secret=None, former_secret_until=None)
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -151,7 +151,11 @@ class Delivery(Outgoing):
 
     class Meta(Outgoing.Meta):
         ordering = ["-created_at"]
-        indexes = [*Outgoing.Meta.indexes, models.Index(fields=["webhook", "created_at", "id"], name="delivery_log")]
+        indexes = [
+            *Outgoing.Meta.indexes,
+            models.Index(fields=["webhook", "created_at", "id"], name="delivery_log"),
+            models.Index(fields=["created_at"], name="delivery_by_age"),
+        ]
         verbose_name_plural = "deliveries"
 
     def __str__(self) -> str:
