@@ -34,6 +34,8 @@ def happened(
 
     `code`: why a photo is rejected. `erased`: "album" or "search"; it is told once no file is left of `erasing`.
     """
+    if not Webhook.objects.of_owner_of(album_id).exists():
+        return
     listening = list(Webhook.objects.listening(kind, album_id).values_list("pk", flat=True))
     if not listening:
         return
@@ -66,11 +68,13 @@ def _address(name: str, **ids: Any) -> str:
 def _write(
     listening: Iterable[uuid.UUID], kind: str, facts: dict[str, Any], erasing: uuid.UUID | None = None
 ) -> list[Delivery]:
-    now = timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # This machine's clock, of which two facts never have the same moment; SQLite's has milliseconds.
+    now = timezone.now()
+    created = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     written = []
     for listener in listening:
-        row = Delivery(webhook_id=listener, kind=kind, erasing=erasing)
-        said = {"id": str(row.pk), "kind": kind, "created": now, "api_version": API_VERSION, **facts}
+        row = Delivery(webhook_id=listener, kind=kind, erasing=erasing, created_at=now)
+        said = {"id": str(row.pk), "kind": kind, "created": created, "api_version": API_VERSION, **facts}
         row.body = json.dumps(said)
         written.append(row)
     Delivery.objects.bulk_create(written)

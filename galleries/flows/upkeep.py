@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from galleries import storage
@@ -33,6 +34,7 @@ from galleries.models import (
     SearchRecord,
     Selfie,
     User,
+    Webhook,
 )
 from galleries.models.lease import from_now
 
@@ -51,10 +53,10 @@ SCRATCH_SECONDS = 300
 ARCHIVE_DAYS = 2
 # In one sweep, which has other duties too, and 50 s for all.
 DELETING_SECONDS = 10
-# How long their owner can look up what webhooks were told.
-DELIVERY_DAYS = 30
 # An ended search is kept this long, to say so to its guest.
 ENDED_DAYS = 30
+# How long their owner can look up what webhooks were told.
+DELIVERY_DAYS = 30
 
 
 @shared_task
@@ -171,7 +173,9 @@ def drop_old() -> None:
     IdempotencyKey.objects.over().delete()
     SearchRecord.objects.too_old().delete()
     Alert.objects.too_old().delete()
-    Delivery.objects.over(DELIVERY_DAYS).delete()
+    # By its index: those that are over are old, too.
+    Delivery.objects.filter(created_at__lt=from_now(-DELIVERY_DAYS * 24 * 3600)).over(DELIVERY_DAYS).delete()
+    Webhook.objects.filter(former_secret_until__lt=Now()).update(sealed_former_secret=None, former_secret_until=None)
     Deed.objects.too_old().delete()
     Invitation.objects.too_old().delete()
     mail.tidy()

@@ -92,7 +92,10 @@ def _new_secret() -> str:
     return f"whsec_{secrets.token_urlsafe(32)}"
 
 
+@transaction.atomic
 def delete(webhook: Webhook) -> None:
+    # Locked first: what it is just being told is then there to be deleted with it.
+    Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
     webhook.delete()
 
 

@@ -34,11 +34,19 @@ class Event(models.TextChoices):
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def of_owner_of(self, album_id: uuid.UUID) -> Self:
+        """Whether there are any is asked first, of each photo: to ask for `listening` takes four times as long."""
+        return self.filter(_SWITCHED_ON, owner__albums=album_id)
+
     def listening(self, kind: str, album_id: uuid.UUID) -> Self:
-        """Those of the album's owner that are to be told; one query, and in most transactions it finds none."""
+        """Those that are to be told, in the order of their ids.
+
+        Locked, for their rows to be written: one that is deleted at this moment must not fail whoever has the news.
+        """
         bound = Webhook.albums.through._default_manager.filter(webhook=OuterRef("pk"), album=album_id)
-        owners = self.filter(_SWITCHED_ON, owner__albums=album_id, owner__is_active=True)
-        return owners.filter(Q(is_bound=False) | Exists(bound), events__contains=kind)
+        owners = self.of_owner_of(album_id).filter(owner__is_active=True)
+        told = owners.filter(Q(is_bound=False) | Exists(bound), events__contains=kind).order_by("pk")
+        return told.select_for_update(of=("self",), no_key=True)
 
 
 class Webhook(models.Model):
@@ -111,7 +119,7 @@ class DeliveryQuerySet(OutgoingQuerySet["Delivery"]):
         erasing = Erasure.objects.filter(subject=OuterRef("erasing"))
         under_way = Delivery.objects.waiting().filter(~is_free(), webhook=OuterRef("webhook"))
         rested = Q(webhook__rest_until__isnull=True) | Q(webhook__rest_until__lt=Now())
-        on = super().due().filter(rested, webhook__switched_off_because="")
+        on = super().due().filter(rested, webhook__switched_off_because="", webhook__owner__is_active=True)
         return on.filter(~Exists(erasing), ~Exists(under_way))
 
     def in_turn(self) -> Self:
@@ -132,7 +140,8 @@ class Delivery(Outgoing):
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     kind = models.CharField(max_length=20, choices=[*Event.choices, (TEST, _("test"))])
     body = models.TextField()
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # When it happened, and the order in which it is told.
+    created_at = models.DateTimeField(editable=False)
     # Told once no file is left of the album or search with this id, which is no row any more.
     erasing = models.UUIDField(null=True, editable=False)
     answer_status = models.PositiveSmallIntegerField(null=True, editable=False)
@@ -142,7 +151,11 @@ class Delivery(Outgoing):
 
     class Meta(Outgoing.Meta):
         ordering = ["-created_at"]
-        indexes = [*Outgoing.Meta.indexes, models.Index(fields=["webhook", "created_at", "id"], name="delivery_log")]
+        indexes = [
+            *Outgoing.Meta.indexes,
+            models.Index(fields=["webhook", "created_at", "id"], name="delivery_log"),
+            models.Index(fields=["created_at"], name="delivery_by_age"),
+        ]
         verbose_name_plural = "deliveries"
 
     def __str__(self) -> str:
