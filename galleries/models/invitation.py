@@ -38,7 +38,7 @@ class Invitation(models.Model):
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
     )
-    created_at = models.DateTimeField(_("made at"), db_default=Now(), editable=False)
+    created_at = models.DateTimeField(_("made at"), db_default=Now(), db_index=True, editable=False)
     used_at = models.DateTimeField(_("used at"), null=True, editable=False)
 
     objects = InvitationQuerySet.as_manager()
