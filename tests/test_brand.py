@@ -261,6 +261,7 @@ def test_the_surfaces_that_accents_are_fitted_to_are_those_of_the_style_sheet() 
 # The site as a thing to install
 
 
+@pytest.mark.django_db
 def test_the_manifest_names_icons_that_are_there_in_the_size_it_says(client: Client) -> None:
     page = client.get(reverse("home")).content.decode()
     assert f'rel="manifest" href="{reverse("manifest")}"' in page
@@ -277,6 +278,7 @@ def test_the_manifest_names_icons_that_are_there_in_the_size_it_says(client: Cli
     assert client.get(said["start_url"]).status_code == 200
 
 
+@pytest.mark.django_db
 def test_every_icon_of_a_page_is_there_and_small(client: Client) -> None:
     page = client.get(reverse("home")).content.decode()
     icons = re.findall(r'<link rel="(?:icon|apple-touch-icon)" href="([^"]+)"', page)
@@ -284,6 +286,7 @@ def test_every_icon_of_a_page_is_there_and_small(client: Client) -> None:
     assert all(static_file(icon).stat().st_size < 20_000 for icon in icons)
 
 
+@pytest.mark.django_db
 def test_the_browsers_own_bar_wears_the_colour_of_the_page(client: Client) -> None:
     page = client.get(reverse("home")).content.decode()
     colour = dict(re.findall(r'name="theme-color" content="(#\w+)" media="\(prefers-color-scheme: (\w+)\)"', page))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -321,6 +321,22 @@ def test_settings_that_cannot_be_meant_are_refused(desk: Client, wrong: dict[str
     SiteSettings.objects.create()
     assert desk.post("/admin/galleries/sitesettings/1/change/", settings_form(**wrong)).status_code == 200
     assert not Deed.objects.filter(verb="site.changed").exists()
+
+
+def test_while_the_database_is_away_the_settings_are_as_they_last_were(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SiteSettings.objects.create(brand_name="Fotos")
+    assert site.current().name == "Fotos"
+    monkeypatch.setattr(site, "KEPT_SECONDS", -1)
+    with connection.execute_wrapper(_gone):
+        assert site.current().name == "Fotos"
+        site.forget()
+        assert site.current().name == "Pixora"
+
+
+def _gone(*_: Any) -> None:
+    raise OperationalError("gone")
 
 
 def test_there_is_one_row_of_settings_and_the_database_holds_it(db: None) -> None:

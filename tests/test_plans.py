@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from galleries.flows import day, upkeep
 from galleries.flows import selfie as selfie_flow
-from galleries.flows import upkeep
 from galleries.models import Album, EmbeddingBlock, Guest, Link, Photo, Selfie
 from galleries.models.literal import Literal
 from tests.conftest import ready_photo
@@ -70,6 +70,8 @@ def test_a_claim_of_a_search_reads_those_that_wait(searchable: Album, link: Link
 def test_a_sweep_reads_nothing_whole(searchable: Album, link: Link) -> None:
     ready_photo(searchable)
     searching(searchable, link, email="gina@example.org", email_confirmed_at=Now(), email_told_at=Now())
+    # Every ten minutes it does read all photos.
+    day.note_stock()
     steps = plans(upkeep.sweep)
     # Guests without a visit are those of no account.
     assert [step for step in read_whole(steps) if "galleries_guest" not in step] == []
@@ -78,6 +80,7 @@ def test_a_sweep_reads_nothing_whole(searchable: Album, link: Link) -> None:
 
 
 def test_a_sweep_asks_of_no_album_at_rest(album: Album) -> None:
+    day.note_stock()
     assert not [step for step in plans(upkeep.sweep) if "galleries_album_deleted" in step and "deleted_at=?" in step]
 
 

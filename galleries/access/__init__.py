@@ -168,7 +168,8 @@ def albums_of(viewer: Viewer) -> QuerySet[Album]:
 
 
 def album_for(viewer: Viewer, pk: uuid.UUID, action: Action = Action.OWN) -> Album:
-    return _one(viewer, visible_to(viewer, Album), pk, action)
+    # Whether its links are open hangs on its owner too.
+    return _one(viewer, visible_to(viewer, Album).select_related("owner"), pk, action)
 
 
 def deleted_album_for(viewer: Viewer, pk: uuid.UUID) -> Album:

@@ -23,6 +23,8 @@ from galleries.models.deed import Verb
 
 from .rows import FewPages, ReadOnly
 
+# Of a list of facts, in one row of the page; the row's own page has all.
+_SHOWN = 3
 _COLUMNS = ("id", "at", "verb", "user", "via", "token", "network", "kind", "object", "album", "facts")
 
 
@@ -113,7 +115,7 @@ def _is_listed(kind: str) -> bool:
 
 def _in_short(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(map(str, value[:5])) + (" …" if len(value) > 5 else "")
+        return " ".join(map(str, value[:_SHOWN])) + (" …" if len(value) > _SHOWN else "")
     return str(value)
 
 

@@ -22,6 +22,7 @@ _OF_THE_MACHINE = (
     "PIXORA_MAX_FILE_BYTES", "PIXORA_MIN_FREE_BYTES", "PIXORA_MAX_PIXELS", "PIXORA_DETECTOR", "PIXORA_FACE_MODEL",
     "PIXORA_WORKERS", "PIXORA_SELFIES_WAITING", "PIXORA_ZIP_STREAMS", "PIXORA_INDEX_MEGABYTES", "PIXORA_TIME_ZONE",
 )  # fmt: skip
+_MAY_BE_NONE = ("photo_limit", "byte_limit", "album_limit", "search_limit")
 # By another name in the settings.
 _NAMES = {"PIXORA_DEBUG": "DEBUG", "PIXORA_TIME_ZONE": "TIME_ZONE"}
 
@@ -40,7 +41,8 @@ class SiteForm(ModelForm):
         for name, setting in SiteSettings.LIMITS.items():
             if name in self.fields:
                 usual = {"value": getattr(settings, setting)}
-                self.fields[name].help_text = _("Empty: %(value)s. 0: no limit.") % usual
+                words = _("Empty: %(value)s. 0: no limit.") if name in _MAY_BE_NONE else _("Empty: %(value)s.")
+                self.fields[name].help_text = words % usual
 
 
 @admin.register(SiteSettings)
@@ -50,14 +52,14 @@ class SiteSettingsAdmin(admin.ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return [
             (_("New accounts and albums"), {"fields": ["sign_up", "album_days"]}),
-            (_("Limits"), {"fields": [*SiteSettings.LIMITS]}),
+            (_("Limits"), {"fields": [name for name in SiteSettings.LIMITS if not SiteSettings.is_fixed(name)]}),
             (_("Brand"), {"fields": ["brand_name", "accent", "contact", "imprint_url", "privacy_url"]}),
             (_("Said by the environment"), {"fields": ["of_the_machine"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """A limit that the environment says is shown as it says it."""
-        return ["of_the_machine", *(name for name in SiteSettings.LIMITS if SiteSettings.is_fixed(name))]
+        """A limit that the environment says is among what it says."""
+        return ["of_the_machine"]
 
     @admin.display(description=_("settings"))
     def of_the_machine(self, row: SiteSettings) -> SafeString:

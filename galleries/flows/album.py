@@ -144,8 +144,9 @@ def _delete(locked: Album) -> None:
     forget_faces(locked)
     locked.selfies.all().delete()
     locked.archives.all().delete()
-    locked.deleted_at, locked.next_engine = timezone.now(), ""
-    locked.save(update_fields=["deleted_at", "next_engine"])
+    # Whoever wants it back wants it for longer.
+    locked.deleted_at, locked.next_engine, locked.kept_until = timezone.now(), "", None
+    locked.save(update_fields=["deleted_at", "next_engine", "kept_until"])
 
 
 @transaction.atomic
@@ -154,10 +155,9 @@ def restore(album: Album) -> None:
     locked = Album.objects.locked().get(pk=album.pk)
     if locked.deleted_at is None or locked.doomed:
         return
-    # Or it would go again at once.
-    locked.deleted_at = locked.kept_until = None
+    locked.deleted_at = None
     locked.engine = recognition.engine().name if locked.face_search else ""
-    locked.save(update_fields=["deleted_at", "kept_until", "engine"])
+    locked.save(update_fields=["deleted_at", "engine"])
     _want_faces(locked)
     ring(photo.work)
     deed.record(Verb.ALBUM_RESTORED, locked)

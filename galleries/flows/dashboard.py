@@ -25,8 +25,8 @@ _STALE_SECONDS = 90
 _PING_SECONDS, _PING_KEPT_SECONDS = 0.5, 15.0
 _LATE_SECONDS = 600
 _MOVING_SHOWN = 5
-# Of a plot, in units of its view box: a bar and its gap, and the highest bar.
-BAR, STEP, HEIGHT = 8, 10, 60
+# Of a plot, in units of its view box: from bar to bar, and the highest bar.
+STEP, HEIGHT = 10, 60
 _TITLES = {
     "uploads": _("Photos uploaded"),
     "searches": _("Searches"),

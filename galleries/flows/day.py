@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Count, F, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
+from redis import RedisError
 
 from galleries import metrics
 from galleries.models import Album, DayCount, Photo, Usage, User
@@ -45,7 +46,11 @@ def note() -> None:
     """A duty of upkeep."""
     _gain(SWEEPS, 1, 0)
     note_stock()
-    counted = metrics.counted()
+    try:
+        counted = metrics.counted()
+    except (RedisError, OSError):
+        # The counters keep what they have counted until the next time.
+        return
     for name, parts in FLOWS.items():
         note_flow(name, sum(read(counted[measure]) for measure, read in parts))
 

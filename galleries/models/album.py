@@ -40,8 +40,8 @@ class AlbumQuerySet(models.QuerySet["Album"]):
         return gone.filter(Q(doomed=True) | Q(deleted_at__lt=timezone.now() - timedelta(days=RESTORE_DAYS)))
 
     def run_out(self) -> Self:
-        """Those whose last day is over."""
-        return self.present().filter(kept_until__lt=timezone.localdate())
+        """Those whose last day is over. Once deleted, an album has none."""
+        return self.filter(kept_until__lt=timezone.localdate())
 
     def locked(self) -> Self:
         """To be read in a transaction that adds to an album, switches or deletes it: these wait for each other.

@@ -34,6 +34,7 @@ class DayCount(models.Model):
 
     class Meta:
         ordering = ["-day", "name"]
+        indexes = [models.Index(fields=["name", "-day"], name="day_count_by_name")]
         constraints = [models.UniqueConstraint(fields=["day", "name"], name="day_count_once")]
 
     def __str__(self) -> str:

@@ -99,7 +99,7 @@ class Deed(models.Model):
         related_name="+",
         verbose_name=_("who"),
     )
-    via = models.CharField(_("by way of"), max_length=5, choices=Via.choices)
+    via = models.CharField(_("way"), max_length=5, choices=Via.choices)
     # The API token that was used, by the id that pages call it by.
     token = models.UUIDField(_("API token"), null=True)
     # Tells one network from another, and of none which it is.

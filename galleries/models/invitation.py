@@ -1,7 +1,6 @@
 """An invitation to become a photographer here, where sign-up is by invitation: one address, one link, one use."""
 
 import secrets
-from datetime import timedelta
 from typing import Self
 
 from django.conf import settings
@@ -38,7 +37,7 @@ class Invitation(models.Model):
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
     )
-    created_at = models.DateTimeField(_("made at"), db_default=Now(), editable=False)
+    created_at = models.DateTimeField(_("made at"), db_default=Now(), db_index=True, editable=False)
     used_at = models.DateTimeField(_("used at"), null=True, editable=False)
 
     objects = InvitationQuerySet.as_manager()
@@ -51,10 +50,6 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation {self.pk}"
-
-    @property
-    def open_until(self) -> object:
-        return self.created_at + timedelta(days=OPEN_DAYS)
 
     def new_token(self) -> str:
         """The secret of its link, to be shown this once. The row has its hash only."""

@@ -3,6 +3,7 @@
 What the environment says wins: whoever runs the machine has the last word, and the desk shows it read-only beside.
 """
 
+import logging
 import time
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from .album import A_COLOUR
+
+logger = logging.getLogger(__name__)
 
 _ONLY = 1
 # Other processes hear of a change after this long; a row is asked for once in it, not by every page.
@@ -124,10 +127,13 @@ def current() -> SiteSettings:
     """At most KEPT_SECONDS old; while the database is away, as it last was."""
     global _known
     if _known is None or time.monotonic() - _known[0] > KEPT_SECONDS:
+        last = _known[1] if _known else SiteSettings()
         try:
-            _known = time.monotonic(), SiteSettings.objects.filter(pk=_ONLY).first() or SiteSettings()
+            last = SiteSettings.objects.filter(pk=_ONLY).first() or SiteSettings()
         except DatabaseError:
-            return _known[1] if _known else SiteSettings()
+            # Not asked again by each of the pages that say so.
+            logger.warning("The site's settings cannot be read.")
+        _known = time.monotonic(), last
     return _known[1]
 
 

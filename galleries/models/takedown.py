@@ -32,6 +32,7 @@ class Takedown(models.Model):
         verbose_name = _("takedown")
         verbose_name_plural = _("takedowns")
         ordering = ["-made_at", "-pk"]
+        indexes = [models.Index(fields=["made_at"], name="takedown_age")]
         constraints = [
             models.CheckConstraint(condition=models.Q(sha256__regex=r"^[0-9a-f]{64}$"), name="takedown_hash")
         ]
