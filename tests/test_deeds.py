@@ -73,6 +73,24 @@ def test_a_photographer_s_day_is_told_by_page_and_by_api(owner: User, other_owne
     assert by_page.facts == {"count": 1, "photos": [str(photo.pk)]}
 
 
+def test_people_webhooks_and_the_end_of_an_account_are_told_too(owner: User, searchable: Album) -> None:
+    api = api_of(owner)
+    for on in (True, False):
+        assert api.put(f"/api/v1/albums/{searchable.pk}/people/state/", {"on": on}, format="json").status_code == 200
+    asked = {"url": "https://studio.example.org/hook", "events": ["album.ready"]}
+    webhook = f"/api/v1/webhooks/{api.post('/api/v1/webhooks/', asked, format='json').json()['id']}/"
+    api.patch(webhook, {"name": "Studio"}, format="json")
+    api.patch(webhook, {"active": False}, format="json")
+    api.delete(webhook)
+    browser_of(owner).post(reverse("account-close"), {"password": PASSWORD})
+    told = [verb for verb in verbs() if verb.startswith(("people.", "webhook.", "account."))]
+    assert told == [
+        "people.on", "people.off", "webhook.made", "webhook.changed", "webhook.changed", "webhook.changed",
+        "webhook.deleted", "account.closed",
+    ]  # fmt: skip
+    assert "studio" not in str(list(Deed.objects.values_list("facts", flat=True))).lower()
+
+
 def test_no_name_address_or_secret_gets_into_it(owner: User, album: Album, other_owner: User) -> None:
     page = browser_of(owner)
     page.post(f"/albums/{album.pk}/links/new/", {"password": "open sesame", "can_download": "on"})

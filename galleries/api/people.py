@@ -112,7 +112,7 @@ class PersonDetail(OwnerView):
         return Response(PersonSerializer(person, context=self.told).data)
 
     def hold(self, **ids: Any) -> None:
-        people_flow.hold(access.person_for(self.viewer, ids["person_id"]))
+        people_flow.hold(access.person_for(self.viewer, ids["person_id"], Action.EDIT))
 
     @extend_schema(request=PersonSerializer(partial=True), responses=PersonSerializer)
     def patch(self, request: Request, person_id: UUID) -> Response:

@@ -7,9 +7,10 @@ from django.db.models.functions import Now
 
 from galleries.errors import Refusal
 from galleries.models import Collaborator, User
+from galleries.models.deed import Verb
 
 from . import album as album_flow
-from . import guessing
+from . import deed, guessing
 from . import selfie as selfie_flow
 
 
@@ -37,6 +38,7 @@ def _shut(user: User) -> None:
     User.objects.filter(pk=user.pk).update(is_active=False, closed_at=Now())
     user.auth_token_set.all().delete()
     Collaborator.objects.filter(user=user).delete()
+    deed.record(Verb.ACCOUNT_CLOSED, user)
 
 
 def finish(user: User, *, patience: float) -> None:

@@ -14,9 +14,11 @@ from django.db.models.functions import Now
 
 from galleries.errors import Refusal
 from galleries.models import Album, EmbeddingBlock, Grouping, Person, Photo, Sighting, User
+from galleries.models.deed import Verb
 from galleries.models.lease import from_now
 from galleries.models.people import PersonQuerySet
 
+from . import deed
 from .doorbell import ring
 from .grouping import SETTLE_SECONDS, work
 
@@ -52,10 +54,12 @@ def switch(album: Album, on: bool, *, by: User | None) -> None:
     locked = Album.objects.present().locked().filter(pk=album.pk).first()
     if not on:
         forget(album)
+        deed.record(Verb.PEOPLE_OFF, album)
     elif locked is None or not locked.face_search:
         raise Refusal("face_search_off", "Switch face search on first: people are found by their measured faces.")
     else:
         Grouping.objects.get_or_create(album=locked, defaults={"switched_on_by": by, "wanted_at": Now()})
+        deed.record(Verb.PEOPLE_ON, album)
         ring(work)
 
 

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_noop
 from galleries import outside
 from galleries.errors import Refusal
 from galleries.models import Album, Delivery, User, Webhook
+from galleries.models.deed import Verb
 
-from . import delivery, event
+from . import deed, delivery, event
 from .doorbell import ring
 
 MOST_WEBHOOKS = 20
@@ -32,6 +33,7 @@ def make(
     made = Webhook(owner=owner, name=name, url=url, events=" ".join(events), sealed_secret=Webhook.seal(secret))
     made.save(force_insert=True)
     _bind(made, albums)
+    deed.record(Verb.WEBHOOK_MADE, made)
     return made, secret
 
 
@@ -47,6 +49,7 @@ def change(webhook: Webhook, *, events: Iterable[str] = (), albums: Iterable[Alb
     webhook.save(update_fields=list(said))
     if albums is not None:
         _bind(webhook, albums)
+    deed.record(Verb.WEBHOOK_CHANGED, webhook, fields=sorted(said))
 
 
 def _bind(webhook: Webhook, albums: Iterable[Album]) -> None:
@@ -68,6 +71,7 @@ def require_address(url: str) -> None:
         raise Refusal("webhook_address", str(refused)) from None
 
 
+@transaction.atomic
 def switch(webhook: Webhook, *, on: bool) -> None:
     """Off: what waits to be told is given up. On: from now on, as if it had never failed."""
     if on:
@@ -75,6 +79,7 @@ def switch(webhook: Webhook, *, on: bool) -> None:
         Webhook.objects.filter(pk=webhook.pk).update(**fresh)
     else:
         delivery.switch_off(webhook, Webhook.Ended.OWNER)
+    deed.record(Verb.WEBHOOK_CHANGED, webhook, on=on)
     webhook.refresh_from_db()
 
 
@@ -96,6 +101,7 @@ def _new_secret() -> str:
 def delete(webhook: Webhook) -> None:
     # Locked first: what it is just being told is then there to be deleted with it.
     Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
+    deed.record(Verb.WEBHOOK_DELETED, webhook)
     webhook.delete()
 
 
