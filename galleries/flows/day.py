@@ -1,7 +1,7 @@
 """The numbers of each day, kept by upkeep, so that the desk counts nothing while somebody waits for it.
 
 What flows is read from the counters that Prometheus is told too: the gain since the last reading goes to today's row.
-What is there is summed at most every ten minutes, in one pass over the photos: 1 s for a million of them.
+What is there is summed at most every ten minutes, in one pass over the photos: 0.4 s for 200,000 of them on SQLite.
 """
 
 from collections import Counter
