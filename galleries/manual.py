@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from galleries.flows import notice, upkeep, watch
 from galleries.models import album, audit
+from galleries.models.site import limit
 
 _EXCERPT = 160
 
@@ -89,9 +90,9 @@ def facts(address: str = "") -> dict[str, Any]:
         "max_megabytes": settings.PIXORA_MAX_FILE_BYTES // 1_000_000,
         "max_megapixels": settings.PIXORA_MAX_PIXELS // 1_000_000,
         "files_at_once": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
-        "selfie_days": settings.PIXORA_SELFIE_DAYS,
-        "searches_a_day": settings.PIXORA_SEARCHES_A_DAY,
-        "guests_an_hour": settings.PIXORA_GUESTS_AN_HOUR,
+        "selfie_days": limit("selfie_days"),
+        "searches_a_day": limit("guest_searches"),
+        "guests_an_hour": limit("guests_an_hour"),
         "staff_need_a_second_step": settings.PIXORA_STAFF_NEED_MFA,
         "guests_have_mail": notice.is_offered(),
         "zip_days": upkeep.ARCHIVE_DAYS,
