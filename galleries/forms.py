@@ -319,8 +319,6 @@ class PersonForm(forms.ModelForm):
 
 
 class PeopleForm(forms.Form):
-    """Those who are ticked, as UUIDs."""
-
     person = PhotoIdsField(error_messages={"required": _("Tick the faces first.")})
 
 
