@@ -84,7 +84,7 @@ _NO_WORDS = ("code", "style")
 
 
 class _Text(HTMLParser):
-    """What somebody reads of a template, or hears: text and the attributes read aloud, but for what is <code> or <style>."""
+    """What somebody reads of a template, or hears: text and the attributes read aloud; no code, no style."""
 
     def __init__(self) -> None:
         super().__init__()

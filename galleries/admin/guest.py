@@ -2,22 +2,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from galleries.flows import selfie as selfie_flow
+from galleries.flows import account as account_flow
 from galleries.models import Archive, Guest, Match, Selfie
 
 from .rows import CountedDeletion, Counting, FewPages, ReadOnly
-
-
-@transaction.atomic
-def erase(guest: Guest) -> None:
-    for selfie in guest.selfies.all():
-        selfie_flow.withdraw(selfie)
-    guest.delete()
 
 
 @admin.register(Guest)
@@ -47,4 +39,4 @@ class GuestAdmin(ReadOnly, CountedDeletion):
 
     def delete_all(self, rows: Iterable[Guest]) -> None:
         for guest in rows:
-            erase(guest)
+            account_flow.erase_guest(guest)

@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
 from galleries.errors import Refusal
+from galleries.flows import account as account_flow
 from galleries.flows import album as album_flow
 from galleries.flows import deed, suspension
 from galleries.flows.quota import Quota
 from galleries.models import Album, ApiToken, Collaborator, Face, Guest, Link, Photo, Selfie, User
 from galleries.models.deed import Verb
 
-from .guest import erase
 from .rows import CountedDeletion, ask_first
 
 _LIMITS = {"photo_limit", "byte_limit", "album_limit", "search_limit"}
@@ -107,9 +107,7 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
             # All of them before what each of them gives back to the quota.
             for album in user.albums.locked().order_by("pk"):
                 album_flow.delete_for_good(album)
-            for guest in user.guests.all():
-                erase(guest)
-            user.delete()
+            account_flow.erase(user)
 
     @admin.display(description=_("photos and bytes kept"))
     def kept(self, user: User) -> str:

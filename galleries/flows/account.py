@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from galleries.errors import Refusal
-from galleries.models import Collaborator, User
+from galleries.models import Collaborator, Guest, User
 from galleries.models.deed import Verb
 
 from . import album as album_flow
@@ -50,13 +50,19 @@ def finish(user: User, *, patience: float) -> None:
     for album in user.albums.order_by("pk"):
         album_flow.delete_for_good(album, patience=deadline - time.monotonic())
     if not user.albums.exists():
-        _erase(user)
+        erase(user)
 
 
 @transaction.atomic
-def _erase(user: User) -> None:
+def erase(user: User) -> None:
+    """A user whose albums are gone, with all searches that are kept with the account."""
     for guest in user.guests.order_by("pk"):
-        for selfie in guest.selfies.order_by("pk"):
-            selfie_flow.withdraw(selfie)
-        guest.delete()
+        erase_guest(guest)
     user.delete()
+
+
+@transaction.atomic
+def erase_guest(guest: Guest) -> None:
+    for selfie in guest.selfies.order_by("pk"):
+        selfie_flow.withdraw(selfie)
+    guest.delete()
