@@ -57,7 +57,9 @@ def a_photo(*, is_selfie: bool) -> bytes:
 
 
 def with_real_files(case: Any) -> None:
-    """Bytes out of nothing are seldom a photo: most files are."""
+    """Bytes out of nothing are seldom a photo: most files are. A form that is none werkzeug's client cannot send."""
+    if case.media_type == "multipart/form-data" and not isinstance(case.body, dict):
+        case.body = {}
     if not isinstance(case.body, dict) or next(_numbers) % 8 == 0:
         return
     if "file" in case.body:
