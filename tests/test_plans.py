@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQ
 
 # Indexes of a few rows each, which may be read whole.
 FEW = ["photo_wanting_work", "selfie_wanting_work", "block_to_announce", "selfie_with_address"]
-FEW += ["selfie_running_out", "selfie_ended", "album_moving", "album_in_work"]
+FEW += ["selfie_running_out", "selfie_ended", "album_moving", "album_in_work", "user_closed"]
 # And tables of a few.
 SMALL = ["galleries_erasure", "galleries_arrival", "galleries_archive", "galleries_newguests", "django_session"]
 SMALL += ["galleries_webhook"]

@@ -37,10 +37,10 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, wh
     # Empty: as the site's settings say. 0: no limit.
     photo_limit = models.PositiveBigIntegerField(_("photos kept at most"), null=True, blank=True)
     byte_limit = models.PositiveBigIntegerField(_("bytes kept at most"), null=True, blank=True)
-    # Its owner has ended it; what it had is being erased.
-    closed_at = models.DateTimeField(null=True, editable=False)
     album_limit = models.PositiveBigIntegerField(_("albums at most"), null=True, blank=True)
     search_limit = models.PositiveBigIntegerField(_("searches a day in their albums at most"), null=True, blank=True)
+    # Its owner has ended it; what it had is being erased.
+    closed_at = models.DateTimeField(null=True, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []
@@ -49,6 +49,7 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, wh
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once_in_any_case")]
+        indexes = [models.Index(fields=["closed_at"], condition=models.Q(closed_at__isnull=False), name="user_closed")]
 
     def __str__(self) -> str:
         return self.email

@@ -9,7 +9,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -25,7 +25,9 @@ FEWEST_PHOTOS = 2
 
 class GroupingQuerySet(LeaseQuerySet["Grouping"]):
     def due(self) -> Self:
-        return self.filter(is_free(), wanted_at__lte=Now(), album__deleted_at__isnull=True)
+        # Not by a join, or all albums are read to find the few that are wanted.
+        present = Album.objects.present().filter(pk=OuterRef("album"))
+        return self.filter(is_free(), Exists(present), wanted_at__lte=Now())
 
     def claim(self) -> "Grouping | None":
         """The one that has waited longest."""
