@@ -1,22 +1,21 @@
 """What people type into pages -> typed values."""
 
 import uuid
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib.auth import password_validation
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from galleries.models import Album, ApiToken, Archive, Collaborator, LegalBasis, Link, Match, Person, Topic
+from galleries.models import Album, Archive, Collaborator, LegalBasis, Link, Match, Person, Topic
 from galleries.models.album import MOST_PERSONS_A_GUEST
+from galleries.models.mail import LONGEST_ADDRESS
 
 _PASSWORD_LENGTH = 128
-_TOKEN_DAYS = 90
 # --accent of static/css/pixora.css.
 PIXORAS_ACCENT = "#a53a1d"
 
@@ -28,13 +27,13 @@ class DayInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-def _not_past(day: date | None) -> date | None:
+def not_past(day: date | None) -> date | None:
     if day and day < timezone.localdate():
         raise forms.ValidationError(_("This day lies in the past."))
     return day
 
 
-def _end_of(day: date | None) -> datetime | None:
+def end_of(day: date | None) -> datetime | None:
     return datetime.combine(day, time.max, tzinfo=timezone.get_default_timezone()) if day else None
 
 
@@ -55,7 +54,7 @@ class AlbumForm(forms.ModelForm):
         }
 
     def clean_kept_until(self) -> date | None:
-        return _not_past(self.cleaned_data["kept_until"])
+        return not_past(self.cleaned_data["kept_until"])
 
 
 class BrandForm(forms.ModelForm):
@@ -188,12 +187,12 @@ class LinkForm(forms.ModelForm):
     field_order = ["can_browse", "can_download", "password", "last_day", "max_uses"]
 
     def clean_last_day(self) -> date | None:
-        return _not_past(self.cleaned_data["last_day"])
+        return not_past(self.cleaned_data["last_day"])
 
     def changes(self) -> dict[str, Any]:
         """Values by the names that Link.make and visit.change_link know."""
         said = dict(self.cleaned_data)
-        said["expires_at"] = _end_of(said.pop("last_day"))
+        said["expires_at"] = end_of(said.pop("last_day"))
         return said
 
 
@@ -243,13 +242,17 @@ class SelfieForm(forms.Form):
     )
     consent = forms.BooleanField(error_messages={"required": _("We search only after you have agreed to it.")})
     keep_me_posted = forms.BooleanField(required=False)
-    email = forms.EmailField(required=False, error_messages={"invalid": _("This is not an e-mail address.")})
+    email = forms.EmailField(
+        max_length=LONGEST_ADDRESS,
+        required=False,
+        error_messages={"invalid": _("This is not an e-mail address.")},
+    )
     # From the camera step, where the album takes no other selfies.
     ticket = forms.CharField(required=False, max_length=500)
 
 
 class EmailForm(forms.Form):
-    email = forms.EmailField()
+    email = forms.EmailField(max_length=LONGEST_ADDRESS)
 
 
 class MailSettingsForm(forms.Form):
@@ -345,56 +348,3 @@ class CloseAccountForm(forms.Form):
         max_length=_PASSWORD_LENGTH,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
-
-
-class ApiTokenForm(forms.Form):
-    SCOPES = {
-        "read": _("Read: albums, photos, links, progress"),
-        "upload": _("Upload: send photos"),
-        "manage": _("Manage: change and delete albums, photos and links"),
-    }
-
-    name = forms.CharField(
-        label=_("Name"), required=False, max_length=60, help_text=_("What it is for, such as the studio's computer.")
-    )
-    scopes = forms.MultipleChoiceField(
-        label=_("What it may do"), choices=SCOPES.items(), initial=["upload"], widget=forms.CheckboxSelectMultiple
-    )
-    albums = forms.ModelMultipleChoiceField(
-        Album.objects.none(),
-        label=_("In which albums"),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("Tick none for all of your albums, those to come included."),
-    )
-    last_day = forms.DateField(
-        label=_("Last day"), required=False, widget=DayInput(), help_text=_("Leave it empty for no end.")
-    )
-
-    def __init__(self, *args: Any, albums: QuerySet[Album], token: ApiToken | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["albums"].queryset = albums  # type: ignore[attr-defined]
-        self.initial["last_day"] = timezone.localdate() + timedelta(days=_TOKEN_DAYS)
-        self._token = token
-        if token:
-            ends = timezone.localdate(token.expiry) if token.expiry else None
-            self.initial = {"name": token.name, "scopes": token.scopes.split(), "last_day": ends}
-            self.initial["albums"] = token.albums.all()
-
-    def clean_scopes(self) -> list[str]:
-        return [scope for scope in self.SCOPES if scope in self.cleaned_data["scopes"]]
-
-    def clean_albums(self) -> QuerySet[Album]:
-        chosen: QuerySet[Album] = self.cleaned_data["albums"]
-        if self._token and self._token.is_bound and not chosen:
-            raise forms.ValidationError(_("Tick an album: this token is for chosen ones. For all, make a new token."))
-        return chosen
-
-    def clean_last_day(self) -> date | None:
-        return _not_past(self.cleaned_data["last_day"])
-
-    def said(self) -> dict[str, Any]:
-        """Values by the names that flows.api_token knows."""
-        said = dict(self.cleaned_data)
-        said["expires_at"] = _end_of(said.pop("last_day"))
-        return said

@@ -137,7 +137,6 @@ FORMS: dict[str, tuple[str, dict[str, str]] | str] = {
     "ZipForm": ("albums_archives_create", {"photo": "photos"}),
     "FirstAdminForm": "the first administrator is made in a browser",
     "CloseAccountForm": ("account_close_create", {}),
-    "ApiTokenForm": "tokens are made and changed on pages",
 }
 
 

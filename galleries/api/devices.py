@@ -15,6 +15,7 @@ from galleries.access import Action
 from galleries.flows import device as device_flow
 from galleries.flows import notice as notice_flow
 from galleries.models import ReturnLink, Selfie
+from galleries.models.mail import LONGEST_ADDRESS
 from galleries.models.photo import is_shown
 from galleries.models.selfie import certain
 
@@ -65,7 +66,7 @@ class ReturnedSerializer(serializers.Serializer[Any]):
 
 
 class EmailSerializer(serializers.Serializer[Any]):
-    email = serializers.EmailField()
+    email = serializers.EmailField(max_length=LONGEST_ADDRESS)
 
 
 class SelfieList(ViewerView):

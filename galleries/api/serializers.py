@@ -13,6 +13,7 @@ from galleries import access, media
 from galleries.flows import photo as photo_flow
 from galleries.flows import selfie as selfie_flow
 from galleries.models import Album, Archive, Collaborator, LegalBasis, Link, Match, Photo, Selfie
+from galleries.models.mail import LONGEST_ADDRESS
 
 
 def address(context: Mapping[str, Any], name: str, **kwargs: Any) -> str:
@@ -309,7 +310,10 @@ class SelfieUploadSerializer(serializers.Serializer[Any]):
     consent = serializers.BooleanField(default=False)
     keep_me_posted = serializers.BooleanField(default=False)
     email = serializers.EmailField(
-        required=False, allow_blank=True, help_text="With keep_me_posted: is told of later photos, once it has agreed."
+        max_length=LONGEST_ADDRESS,
+        required=False,
+        allow_blank=True,
+        help_text="With keep_me_posted: is told of later photos, once it has agreed.",
     )
 
 

@@ -39,6 +39,9 @@ SETTLE_SECONDS = 10
 # After a large album has been grouped, others have their turn for so many times as long.
 _RESTS, _LONGEST_REST = 5, 300
 _TIME_LIMIT = LEASE_SECONDS - 30
+_SOFT_LIMIT = _TIME_LIMIT - 10
+# Of an album that took all of it: another try may find the machine idle, and it must not keep a worker from photos.
+_TOO_LARGE_REST = 6 * 3600
 # Share of two boxes that makes them one face, seen by two engines.
 _SAME_FACE = 0.25
 # From this side in pixels of the preview, a larger face shows no better who it is.
@@ -52,7 +55,7 @@ def want(album_id: uuid.UUID, engine: str) -> None:
     idle.update(wanted_at=from_now(SETTLE_SECONDS))
 
 
-@shared_task(time_limit=_TIME_LIMIT, soft_time_limit=_TIME_LIMIT - 10)
+@shared_task(time_limit=_TIME_LIMIT, soft_time_limit=_SOFT_LIMIT)
 def work() -> None:
     """One ring: group the faces of the album that has waited longest."""
     if grouping := Grouping.objects.claim():
@@ -67,11 +70,21 @@ def group(grouping: Grouping) -> None:
         found = _find(grouping.album)
         _keep(grouping, found, rest_seconds=min(_RESTS * (time.monotonic() - began), _LONGEST_REST))
     except SoftTimeLimitExceeded:
-        Grouping.objects.hand_back(grouping)
+        _break_off(grouping, time.monotonic() - began)
     except Exception as error:
         count_failure(error)
         logger.exception("The people of album %s could not be found.", grouping.album_id)
         Grouping.objects.release(grouping, rest_seconds=min(2**grouping.attempts, _LONGEST_REST))
+
+
+def _break_off(grouping: Grouping, seconds: float) -> None:
+    """A worker that is asked to end gives it back as if it had not begun; one too large to be grouped in time rests."""
+    if seconds < _SOFT_LIMIT - 1:
+        Grouping.objects.hand_back(grouping)
+        return
+    logger.warning("The people of album %s take longer than %s s to group.", grouping.album_id, _SOFT_LIMIT)
+    Grouping.objects.filter(pk=grouping.pk).update(wanted_at=from_now(_TOO_LARGE_REST))
+    Grouping.objects.release(grouping)
 
 
 @dataclass

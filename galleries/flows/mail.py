@@ -114,8 +114,8 @@ def _let_rest(error: OSError) -> None:
     """No mail's fault, and no attempt of any: all wait, and say what for."""
     words = _words(error, "")
     logger.warning("The mail server does not answer: %s.", words)
-    Mail.objects.due().update(last_error=words)
     cache.set(_RESTS, True, REST_SECONDS)
+    Mail.objects.due().update(last_error=words[: Mail.LONGEST_ERROR])
 
 
 def _send_due(server: BaseEmailBackend) -> None:

@@ -27,7 +27,8 @@ def resume_user(user: User, *, by: User) -> None:
     """Whoever may not suspend somebody may not let them go on either."""
     if (user.is_staff or user.is_superuser) and not by.is_superuser:
         raise Refusal("not_resumed", "Only an administrator can lift this suspension.", status=403)
-    if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+    # Whose owner has ended it is being erased.
+    if User.objects.filter(pk=user.pk, is_active=False, closed_at=None).update(is_active=True):
         deed.record(Verb.USER_RESUMED, user)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
 from galleries.models import Photo, Takedown, User
@@ -59,7 +60,7 @@ def take_down(sha256: str, *, reason: str, is_barred: bool, by: User | None) -> 
     """Returns how many copies there were. Nothing is left half done; a file that is just coming in is met by
     `meet_late_ones`.
     """
-    facts = {"reason": reason, "is_barred": is_barred, "made_by": by}
+    facts = {"reason": reason, "is_barred": is_barred, "made_by": by, "made_at": Now()}
     takedown, _ = Takedown.objects.update_or_create(sha256=sha256, defaults=facts)
     copies = _delete(copies_of(sha256))
     takedown.copies += copies

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
@@ -85,9 +86,9 @@ def end_what_ran_out() -> None:
         _carry_out(duty)
 
 
-def _carry_out(duty: Callable[[], None]) -> None:
+def _carry_out(duty: Callable[..., Any], *arguments: Any, **said: Any) -> None:
     try:
-        duty()
+        duty(*arguments, **said)
     except Exception as error:
         count_failure(error)
         logger.exception("Upkeep: %s failed.", duty.__name__)
@@ -150,17 +151,18 @@ def end_selfies() -> None:
 
 def end_albums() -> None:
     for over in Album.objects.run_out():
-        album.delete(over)
+        _carry_out(album.delete, over)
     deadline = time.monotonic() + DELETING_SECONDS
     for left in Album.objects.overdue().order_by("deleted_at"):
         if time.monotonic() > deadline:
             return
-        album.delete_for_good(left, patience=deadline - time.monotonic())
+        _carry_out(album.delete_for_good, left, patience=deadline - time.monotonic())
 
 
 def end_accounts() -> None:
     for closed in User.objects.filter(closed_at__isnull=False).order_by("closed_at"):
-        account.finish(closed, patience=DELETING_SECONDS)
+        # One that fails holds up no other's erasure.
+        _carry_out(account.finish, closed, patience=DELETING_SECONDS)
 
 
 def drop_old() -> None:

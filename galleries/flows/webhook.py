@@ -30,7 +30,7 @@ def make(
     if owner.webhooks.count() >= MOST_WEBHOOKS:
         raise Refusal("too_many_webhooks", "This account has 20 webhooks already. Delete one first.")
     secret = _new_secret()
-    made = Webhook(owner=owner, name=name, url=url, events=" ".join(events), sealed_secret=Webhook.seal(secret))
+    made = Webhook(owner=owner, name=name, url=url, events=_once(events), sealed_secret=Webhook.seal(secret))
     made.save(force_insert=True)
     _bind(made, albums)
     deed.record(Verb.WEBHOOK_MADE, made)
@@ -43,13 +43,17 @@ def change(webhook: Webhook, *, events: Iterable[str] = (), albums: Iterable[Alb
     if "url" in said:
         require_address(said["url"])
     if chosen := list(events):
-        said["events"] = " ".join(chosen)
+        said["events"] = _once(chosen)
     for field, value in said.items():
         setattr(webhook, field, value)
     webhook.save(update_fields=list(said))
     if albums is not None:
         _bind(webhook, albums)
     deed.record(Verb.WEBHOOK_CHANGED, webhook, fields=sorted(said))
+
+
+def _once(events: Iterable[str]) -> str:
+    return " ".join(dict.fromkeys(events))
 
 
 def _bind(webhook: Webhook, albums: Iterable[Album]) -> None:

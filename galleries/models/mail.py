@@ -80,6 +80,10 @@ class Mail(Outgoing):
         return {"sealed": b""} | ({"recipient": ""} if self.selfie_id else {})
 
 
+# RFC 5321, section 4.5.3.1.3, less the angle brackets; as Django's columns are, though its validator takes 320.
+LONGEST_ADDRESS = 254
+
+
 class Topic(models.TextChoices):
     """What can be unsubscribed from. What an account cannot do without cannot."""
 

@@ -75,7 +75,8 @@ class Adapter(DefaultAccountAdapter):
     @transaction.atomic
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         try:
-            invitation_flow.use(request.session.pop(_INVITATION, ""), form.cleaned_data["email"])
+            invitation_flow.use(request.session.get(_INVITATION, ""), form.cleaned_data["email"])
+            request.session.pop(_INVITATION, None)
         except Refusal as refusal:
             raise ImmediateHttpResponse(refused(request, refusal)) from refusal
         return super().save_user(request, user, form, commit)
