@@ -144,9 +144,7 @@ def _session(user: User) -> dict[str, str]:
     session["_auth_user_backend"] = "allauth.account.auth_backends.AuthenticationBackend"
     session["_auth_user_hash"] = user.get_session_auth_hash()
     # Just now, so that no page asks for the password again.
-    session["account_authentication_methods"] = [
-        {"method": "password", "at": time.time(), "reauthenticated": True}
-    ]
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
     session["account_authentication_methods_user"] = str(user.pk)
     session.create()
     return {"sessionid": str(session.session_key)}
@@ -349,7 +347,7 @@ def _webhooks(owner: User, album: Album) -> dict[str, Webhook]:
     told = [
         ("album.ready", {"sent_at": now, "answer_status": 204, "attempts": 1}),
         ("photo.rejected", {"given_up_at": now, "last_error": "It answered 500.", "answer_status": 500, "attempts": 7}),
-        ("photo.ready", {"due_at": now + _LATER, "last_error": "No answer came in time.", "attempts": 3}),
+        ("photo.ready", {"due_at": now + _LATER, "last_error": "There was no answer in time.", "attempts": 3}),
     ]
     for kind, became in told:
         body = f'{{"id": "{album.pk}", "kind": "{kind}", "created": "2026-06-20T14:00:00.000Z", "api_version": "1", '

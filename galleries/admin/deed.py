@@ -100,10 +100,10 @@ class DeedAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.display(description=_("object"))
     def about(self, deed: Deed) -> str:
-        name = f"admin:galleries_{deed.kind}_change"
+        name, short = f"admin:galleries_{deed.kind}_change", _shortened(deed.thing)
         if not deed.kind or deed.verb == Verb.ROW_DELETED or not _is_listed(deed.kind):
-            return f"{deed.kind} {_shortened(deed.thing)}".strip()
-        return format_html('<a href="{}">{} {}</a>', reverse(name, args=[deed.thing]), deed.kind, _shortened(deed.thing))
+            return f"{deed.kind} {short}".strip()
+        return format_html('<a href="{}">{} {}</a>', reverse(name, args=[deed.thing]), deed.kind, short)
 
     @admin.display(description=_("facts"))
     def said(self, deed: Deed) -> str:
