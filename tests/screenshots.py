@@ -30,11 +30,15 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDTHS = {390: 844, 1280: 860}
 SCHEMES = ("light", "dark")
 _ZONE = "Europe/Berlin"
+# Nobody listens there, and nothing is sent.
+_MAIL = {"PIXORA_PUBLIC_URL": "http://127.0.0.1", "EMAIL_URL": "smtp://127.0.0.1:9"}
 # Taller pages are cut off here: what matters of them stands above.
 _TALLEST = 2000
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
 # Pages that answer to something which went wrong; no seeded row leads there.
 _SORRY = {"400": 400, "403": 403, "403_csrf": 403, "404": 404, "429": 429, "500": 500}
+# The page of who may not sign up, by what the site's settings say.
+_NO_SIGN_UP = {"sign-up-closed": "closed", "sign-up-invited": "invited"}
 # README's pictures: name -> (page, width, scheme, height).
 _README = {
     "album": ("album-many", 1280, "light", 1080),
@@ -66,9 +70,10 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="pixora-shots-", dir="/tmp" if Path("/tmp").is_dir() else None) as folder:
         # The site's own, its secret key among them: who is signed in here is signed in there.
-        os.environ |= environment(Path(folder), PIXORA_TIME_ZONE=_ZONE)
+        variables = {"PIXORA_TIME_ZONE": _ZONE} | (_MAIL if options.mail else {})
+        os.environ |= environment(Path(folder), **variables)
         django.setup()
-        with _started(Path(folder)) as address:
+        with _started(Path(folder), variables) as address:
             _take(address, options)
 
 
@@ -79,15 +84,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--manual", action="store_true", help="only the manual's, into static/screenshots")
     parser.add_argument("--only", default="", help="only pages whose name has this in it")
     parser.add_argument("--language", default="en", help="the language of the browser")
+    parser.add_argument("--mail", action="store_true", help="as on a site that sends e-mail to guests")
     parser.add_argument("--photos", type=int, default=3000, help="photos of the large album")
     return parser.parse_args()
 
 
 @contextmanager
-def _started(folder: Path) -> Iterator[str]:
+def _started(folder: Path, variables: dict[str, str]) -> Iterator[str]:
     from tests.running import running_site
 
-    with running_site(folder, PIXORA_TIME_ZONE=_ZONE) as site:
+    with running_site(folder, **variables) as site:
         yield site.url
 
 
@@ -135,7 +141,8 @@ def pages(seeded: "Seeded") -> list[Shot]:
             Shot(f"shared-{size}", "guest", reverse("shared", args=[album.pk])),
         ]
     sorry = [Shot(f"sorry-{name}", "nobody", f"/{name}") for name in _SORRY]
-    return found + _desk(seeded) + _guests(seeded) + _manual() + sorry
+    sorry += [Shot(name, "nobody", f"/{name}") for name in _NO_SIGN_UP]
+    return found + _desk(seeded) + _guests(seeded) + _manual() + _office(seeded) + _administration(seeded) + sorry
 
 
 _OPEN = {"front": "home", "sign-in": "account_login", "sign-up": "account_signup", "reset": "account_reset_password"}
@@ -167,6 +174,56 @@ def _desk(seeded: "Seeded") -> list[Shot]:
     ]
 
 
+def _office(seeded: "Seeded") -> list[Shot]:
+    """What a photographer has who is an administrator as well."""
+    from django.urls import reverse
+
+    office = seeded.office
+    on, off, delivery = office.webhooks["on"].pk, office.webhooks["off"].pk, "delivery"
+    pages = [Shot(f"{delivery}-{state}", "staff", reverse(delivery, args=[each.pk])) for state, each in _told(office)]
+    return [
+        *pages,
+        Shot("account-staff", "staff", reverse("account_email")),
+        Shot("account-close", "owner", reverse("account-close")),
+        Shot("mail-settings", "owner", reverse("mail-settings")),
+        Shot("mails", "staff", reverse("mails")),
+        Shot("mail-shown", "staff", reverse("mail-shown", args=[office.mail.pk])),
+        Shot("people-album", "staff", reverse("album", args=[office.people.pk])),
+        Shot("people-list", "staff", reverse("album-people", args=[office.people.pk])),
+        Shot("people-hidden", "staff", f"{reverse('album-people', args=[office.people.pk])}?hidden=yes"),
+        Shot("people-off", "owner", reverse("album-people", args=[seeded.albums["many"].pk])),
+        Shot("suspended-album", "staff", reverse("album", args=[office.suspended.pk])),
+        Shot("webhooks", "staff", reverse("webhooks")),
+        Shot("webhooks-empty", "owner", reverse("webhooks")),
+        Shot("webhook-new", "staff", reverse("webhook-new")),
+        Shot("webhook-on", "staff", reverse("webhook", args=[on])),
+        Shot("webhook-off", "staff", reverse("webhook", args=[off])),
+        Shot("webhook-secret-new", "staff", reverse("webhook-secret", args=[on])),
+        Shot("webhook-secret-made", "staff", reverse("webhook-secret", args=[off]), "main button.primary"),
+        Shot("webhook-delete", "staff", reverse("webhook-delete", args=[on])),
+    ]
+
+
+def _told(office: Any) -> list[tuple[str, Any]]:
+    return sorted(office.deliveries.items())
+
+
+def _administration(seeded: "Seeded") -> list[Shot]:
+    from django.urls import reverse
+
+    takedown = reverse("admin:galleries_takedown_add")
+    pages = {
+        "dashboard": reverse("admin:index"),
+        "log": reverse("admin:galleries_deed_changelist"),
+        "site": reverse("admin:galleries_sitesettings_changelist"),
+        "takedown": f"{takedown}?what={seeded.office.photo.pk}",
+        "albums": reverse("admin:galleries_album_changelist"),
+        "invitation": reverse("admin:galleries_invitation_add"),
+    }
+    shots = [Shot(f"admin-{name}", "staff", path) for name, path in pages.items()]
+    return [*shots, Shot("admin-takedown-found", "staff", pages["takedown"], "main input.default")]
+
+
 def _guests(seeded: "Seeded") -> list[Shot]:
     from django.urls import reverse
 
@@ -181,6 +238,7 @@ def _guests(seeded: "Seeded") -> list[Shot]:
         Shot("landing-ended", "nobody", reverse("guest-link", args=[seeded.links["ended"].token])),
         Shot("photo-guest", "guest", f"{reverse('photo', args=[first])}?in={many.pk}"),
         Shot("withdraw", "guest", reverse("selfie-withdraw", args=[many.pk])),
+        Shot("devices", "guest", reverse("selfie-devices", args=[many.pk])),
         Shot("my-photos", "guest", reverse("my-photos")),
     ]
 
@@ -234,7 +292,7 @@ def _shoot(page: "Page", shot: Shot, path: Path, width: int) -> None:
 
 
 def _open(page: "Page", shot: Shot) -> None:
-    if shot.name.startswith("sorry-"):
+    if shot.name.startswith("sorry-") or shot.name in _NO_SIGN_UP:
         _fulfil(page, shot)
     answer = page.goto(shot.path)
     if answer is not None and answer.status >= 400 and not shot.name.startswith(("sorry-", "landing-ended")):
@@ -257,8 +315,11 @@ def _fulfil(page: "Page", shot: Shot) -> None:
     """An error page as the site would send it, at an address of the site's, so that its style sheet is found."""
     from django.template.loader import render_to_string
 
+    from galleries.models import SiteSettings
+
     name = shot.path.strip("/")
-    body = render_to_string(f"{name}.html")
+    closed = {"site": SiteSettings(sign_up=_NO_SIGN_UP[name])} if name in _NO_SIGN_UP else None
+    body = render_to_string("account/signup_closed.html" if closed else f"{name}.html", closed)
     page.route(f"**{shot.path}", lambda route: route.fulfill(status=200, body=body, content_type="text/html"))
 
 

@@ -6,6 +6,7 @@ The photos are real JPEGs made of scikit-image's pictures and its faces; thousan
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,8 +21,28 @@ from PIL import Image, ImageDraw
 from galleries import images, storage
 from galleries.flows import album as album_flow
 from galleries.flows import brand as brand_flow
-from galleries.flows import watch
-from galleries.models import Album, Guest, Link, Match, Photo, Selfie, User, Visit
+from galleries.flows import letter, suspension, watch
+from galleries.flows import people as people_flow
+from galleries.flows import takedown as takedown_flow
+from galleries.flows import webhook as webhook_flow
+from galleries.models import (
+    Album,
+    DayCount,
+    Delivery,
+    Grouping,
+    Guest,
+    Link,
+    Mail,
+    Match,
+    Person,
+    Photo,
+    Selfie,
+    Sighting,
+    User,
+    Visit,
+    Webhook,
+)
+from galleries.models.webhook import Event
 
 FEW, MANY = 3, 3000
 _ALONE, _SCENES, _TURNS = 5, 5, 3
@@ -38,6 +59,19 @@ class Seeded:
     links: dict[str, Link]
     searches: dict[str, Selfie]
     cookies: dict[str, dict[str, str]]
+    photo: Photo
+    office: "Office"
+
+
+@dataclass
+class Office:
+    """What an administrator has, who is also a photographer: an album with people, one that is suspended, and more."""
+
+    people: Album
+    suspended: Album
+    webhooks: dict[str, Webhook]
+    deliveries: dict[str, Delivery]
+    mail: Mail
     photo: Photo
 
 
@@ -57,12 +91,21 @@ def seed(many: int = MANY) -> Seeded:
     guest, key = Guest.make()
     searches = _searches(albums, links, guest)
     _strange(links["few"])
+    staff = User.objects.create_superuser("admin@example.org", "a long enough password")
+    office = _office(staff, renditions)
     return Seeded(
         albums,
         links,
         searches,
-        cookies={"owner": _session(owner), "newcomer": _session(_newcomer()), "guest": {"guest": key}, "nobody": {}},
+        cookies={
+            "owner": _session(owner),
+            "newcomer": _session(_newcomer()),
+            "staff": _session(staff),
+            "guest": {"guest": key},
+            "nobody": {},
+        },
         photo=albums["many"].photos.filter(state=Photo.State.READY).in_order()[4],
+        office=office,
     )
 
 
@@ -100,6 +143,9 @@ def _session(user: User) -> dict[str, str]:
     session["_auth_user_id"] = str(user.pk)
     session["_auth_user_backend"] = "allauth.account.auth_backends.AuthenticationBackend"
     session["_auth_user_hash"] = user.get_session_auth_hash()
+    # Just now, so that no page asks for the password again.
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)
     session.create()
     return {"sessionid": str(session.session_key)}
 
@@ -254,3 +300,66 @@ def _match(search: Selfie, sure: int, maybe: int) -> None:
         Match(selfie=search, photo=photo, tier="sure" if number < sure else "maybe", distance=0.2 + number / 500, **box)
         for number, photo in enumerate(chosen)
     )
+
+
+def _office(staff: User, renditions: list[tuple[images.Renditions, int, int]]) -> Office:
+    crowd, suspended = _album(staff, "Summer fair", date(2026, 5, 30)), _album(staff, "Open day", date(2026, 5, 9))
+    for album, count in ((crowd, 30), (suspended, FEW)):
+        _fill(album, count, renditions)
+    _people(crowd, staff)
+    suspension.suspend_album(suspended)
+    webhooks = _webhooks(staff, crowd)
+    _numbers()
+    letter.compose(Mail.Kind.RESET, "olga@example.org", "http://127.0.0.1/reset/abc").send()
+    photo = crowd.photos.in_order()[0]
+    takedown_flow.take_down("0" * 64, reason="wish", is_barred=True, by=staff)
+    return Office(
+        crowd,
+        suspended,
+        webhooks,
+        {each.state: each for each in Delivery.objects.filter(webhook=webhooks["on"])},
+        Mail.objects.legible().order_by("-created_at")[0],
+        photo,
+    )
+
+
+def _people(album: Album, owner: User) -> None:
+    people_flow.switch(album, True, by=owner)
+    Grouping.objects.filter(album=album).update(wanted_at=None, grouped_at=timezone.now())
+    photos = list(album.photos.in_order())
+    names = ["Ann", "", "Maximiliane von Hohenlohe-Bartenstein", "Bob", "", "", "Grandpa", "", "Zoë"]
+    for number, name in enumerate(names):
+        person = Person.objects.create(album=album, name=name, hidden=number == 8)
+        box = {"x": 0.3 + 0.03 * number, "y": 0.1, "width": 0.25, "height": 0.3}
+        Sighting.objects.bulk_create(
+            Sighting(person=person, photo=photo, said="is", **box) for photo in photos[number :: number + 2]
+        )
+
+
+def _webhooks(owner: User, album: Album) -> dict[str, Webhook]:
+    address = "https://hooks.example.org/pixora/"
+    on, _secret = webhook_flow.make(owner, url=f"{address}{'a1b2c3d4' * 8}", events=Event.values, name="Print shop")
+    off, _secret = webhook_flow.make(owner, url=address, events=[Event.PHOTO_READY], albums=[album])
+    Webhook.objects.filter(pk=off.pk).update(
+        switched_off_because=Webhook.Ended.FAILING, switched_off_at=timezone.now(), failures=40
+    )
+    now = timezone.now()
+    told = [
+        ("album.ready", {"sent_at": now, "answer_status": 204, "attempts": 1}),
+        ("photo.rejected", {"given_up_at": now, "last_error": "It answered 500.", "answer_status": 500, "attempts": 7}),
+        ("photo.ready", {"due_at": now + _LATER, "last_error": "There was no answer in time.", "attempts": 3}),
+    ]
+    for kind, became in told:
+        body = f'{{"id": "{album.pk}", "kind": "{kind}", "created": "2026-06-20T14:00:00.000Z", "api_version": "1", '
+        body += f'"album": {{"id": "{album.pk}", "url": "https://photos.example.org/api/v1/albums/{album.pk}"}}}}'
+        Delivery.objects.create(webhook=on, kind=kind, body=body, created_at=now, **became)
+    return {"on": on, "off": off}
+
+
+def _numbers() -> None:
+    """A month of the administrator's first page."""
+    today = timezone.localdate()
+    for back in range(1, 30):
+        for place, name in enumerate(("uploads", "searches", "failures")):
+            count = (back * 37 + place * 11) % 97 * (40, 9, 1)[place]
+            DayCount.objects.create(day=today - timedelta(days=back), name=name, count=count)

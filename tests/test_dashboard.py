@@ -90,7 +90,7 @@ def test_the_first_page_costs_the_same_with_many_photos(
 
 def test_staff_without_the_permission_have_the_desk_without_its_numbers(owner: User) -> None:
     clerk = User.objects.create_user("carl@example.org", PASSWORD, is_staff=True)
-    assert "How the site does" not in text_of(browser_of(clerk).get("/admin/"))
+    assert "How the site is doing" not in text_of(browser_of(clerk).get("/admin/"))
     clerk.user_permissions.add(Permission.objects.get(codename="view_daycount"))
-    assert "How the site does" in text_of(browser_of(clerk).get("/admin/"))
+    assert "How the site is doing" in text_of(browser_of(clerk).get("/admin/"))
     assert browser_of(owner).get("/admin/").status_code == 302

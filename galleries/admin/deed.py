@@ -25,6 +25,7 @@ from .rows import FewPages, ReadOnly
 
 # Of a list of facts, in one row of the page; the row's own page has all.
 _SHOWN = 3
+_LONG = 20
 _COLUMNS = ("id", "at", "verb", "user", "via", "token", "network", "kind", "object", "album", "facts")
 
 
@@ -99,14 +100,19 @@ class DeedAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.display(description=_("object"))
     def about(self, deed: Deed) -> str:
-        name = f"admin:galleries_{deed.kind}_change"
+        name, short = f"admin:galleries_{deed.kind}_change", _shortened(deed.thing)
         if not deed.kind or deed.verb == Verb.ROW_DELETED or not _is_listed(deed.kind):
-            return f"{deed.kind} {deed.thing}".strip()
-        return format_html('<a href="{}">{} {}</a>', reverse(name, args=[deed.thing]), deed.kind, deed.thing)
+            return f"{deed.kind} {short}".strip()
+        return format_html('<a href="{}">{} {}</a>', reverse(name, args=[deed.thing]), deed.kind, short)
 
     @admin.display(description=_("facts"))
     def said(self, deed: Deed) -> str:
         return ", ".join(f"{name}: {_in_short(value)}" for name, value in deed.facts.items())
+
+
+def _shortened(thing: str) -> str:
+    """Of a long id as much as tells it from its neighbours; the row's own page has all."""
+    return f"{thing[:8]}…" if len(thing) > _LONG else thing
 
 
 def _is_listed(kind: str) -> bool:

@@ -4,9 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.forms import Form, ModelForm, TextInput
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -40,9 +42,16 @@ class SiteForm(ModelForm):
         super().__init__(*args, **kwargs)
         for name, setting in SiteSettings.LIMITS.items():
             if name in self.fields:
-                usual = {"value": getattr(settings, setting)}
-                words = _("Empty: %(value)s. 0: no limit.") if name in _MAY_BE_NONE else _("Empty: %(value)s.")
-                self.fields[name].help_text = words % usual
+                self.fields[name].help_text = _usual(name, getattr(settings, setting))
+
+
+def _usual(name: str, value: int) -> str:
+    """What an empty field means, in numbers that can be read."""
+    if name in _MAY_BE_NONE and not value:
+        return str(_("Empty or 0: no limit."))
+    shown = filesizeformat(value) if name == "byte_limit" else intcomma(value)
+    words = _("Empty: %(value)s. 0: no limit.") if name in _MAY_BE_NONE else _("Empty: %(value)s.")
+    return words % {"value": shown}
 
 
 @admin.register(SiteSettings)

@@ -52,6 +52,7 @@ def _devices(request: Request, selfie: Selfie, address: str = "") -> HttpRespons
     context = {
         "selfie": selfie,
         "album": selfie.album,
+        "link": selfie.link,
         "address": address,
         "code": segno.make_qr(address, error="m").svg_data_uri(scale=8, border=4, light="#fff") if address else "",
         "lent": ReturnLink.objects.filter(selfie=selfie, mailed=False).first(),
