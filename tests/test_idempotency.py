@@ -6,15 +6,18 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from galleries.flows import album as album_flow
 from galleries.flows import upkeep
-from galleries.models import Album, Archive, Guest, IdempotencyKey, Link, Selfie, User
+from galleries.models import Album, Archive, Collaborator, Guest, IdempotencyKey, Link, Selfie, User
 from galleries.models.idempotency import KEPT_HOURS
 from galleries.models.lease import from_now
-from tests import pictures
+from galleries.uploads import IncomingHandler
+from tests import pictures, routes
 from tests.conftest import api_of, browser_of, guest_api, ready_photo, search
 from tests.test_api import problem
 
@@ -102,6 +105,75 @@ def test_photos_sent_again_are_counted_once(album: Album, owner_api: APIClient) 
     album.refresh_from_db()
     assert album.duplicates == 0
     problem(send(pictures.png(pictures.quadrants())), 422, "idempotency_key_reused")
+
+
+BELOW_AN_ID = [
+    (name, pattern)
+    for method, name, pattern in routes.asked()
+    if method == "POST" and name.startswith("api:") and routes.names_in(pattern) - {"rest"}
+]
+
+
+@pytest.fixture
+def taken_in(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of files that were read to their end."""
+    names: list[str] = []
+    complete = IncomingHandler.file_complete
+
+    def noted(handler: IncomingHandler, size: int) -> Any:
+        names.append(str(handler.file_name))
+        return complete(handler, size)
+
+    monkeypatch.setattr(IncomingHandler, "file_complete", noted)
+    return names
+
+
+@pytest.mark.parametrize(("name", "pattern"), BELOW_AN_ID, ids=[name for name, _ in BELOW_AN_ID])
+def test_a_stranger_s_body_is_not_read(other_owner: User, taken_in: list[str], name: str, pattern: Any) -> None:
+    """Nor is a key of theirs kept; what is sent would be taken from whoever may."""
+    ids: dict[str, Any] = {each: uuid4() for each in routes.names_in(pattern)}
+    path = routes.address(name, pattern, ids)
+    body, kind = routes.body("POST", name, dict.fromkeys(("photo_id", "person_id"), uuid4()) | ids)
+    with CaptureQueriesContext(connection) as asked:
+        for client in (api_of(other_owner), browser_of(other_owner), APIClient()):
+            answer = client.generic("POST", path, body, kind, HTTP_IDEMPOTENCY_KEY=str(uuid4()))
+            assert answer.status_code in (401, 404)
+    assert taken_in == []
+    # Where the deed shuts the door behind itself, the handler alone knows who was let in.
+    if name not in ("api:album-leave", "api:album-restore"):
+        assert not [each for each in asked.captured_queries if "galleries_idempotencykey" in each["sql"]]
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_whoever_may_not_send_sends_in_vain(album: Album, owner: User, link: Link, taken_in: list[str]) -> None:
+    link.set_password("open sesame")
+    link.save()
+    file = SimpleUploadedFile("a.jpg", pictures.jpeg(pictures.quadrants()))
+    path = f"/api/v1/albums/{album.pk}/photos/"
+    problem(api_of(owner, "read").post(path, {"file": file}, HTTP_IDEMPOTENCY_KEY="one"), 403, "scope_missing")
+    problem(send_selfie(APIClient(), link, str(uuid4())), 403, "password_required")
+    assert (taken_in, IdempotencyKey.objects.count()) == ([], 0)
+    file.seek(0)
+    assert api_of(owner).post(path, {"file": file}, HTTP_IDEMPOTENCY_KEY="one").status_code == 201
+    assert taken_in == ["a.jpg"]
+
+
+def test_whoever_was_let_in_then_and_is_no_longer_has_no_answer(album: Album, other_owner: User) -> None:
+    editor = Collaborator.objects.create(album=album, user=other_owner, role="editor")
+    client = api_of(other_owner)
+    assert "token" in post(client, f"albums/{album.pk}/links/", {}, "one").json()
+    editor.delete()
+    problem(post(client, f"albums/{album.pk}/links/", {}, "one"), 404, "not_found")
+
+
+def test_what_shuts_the_door_behind_itself_is_answered_again(album: Album, owner: User, other_owner: User) -> None:
+    Collaborator.objects.create(album=album, user=other_owner, role="editor")
+    leaving, restoring = api_of(other_owner), api_of(owner)
+    for _ in range(2):
+        assert post(leaving, f"albums/{album.pk}/leave/", {}, "one").status_code == 204
+    album_flow.delete(album)
+    for _ in range(2):
+        assert post(restoring, f"albums/{album.pk}/restore/", {}, "one").status_code == 200
 
 
 def test_a_guest_whose_answer_was_lost_gets_their_key_again(searchable: Album, link: Link) -> None:

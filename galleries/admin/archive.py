@@ -3,11 +3,11 @@ from django.utils.translation import gettext_lazy as _
 
 from galleries.models import Archive
 
-from .rows import ReadOnly
+from .rows import ReadOnly, Rows
 
 
 @admin.register(Archive)
-class ArchiveAdmin(ReadOnly, admin.ModelAdmin):
+class ArchiveAdmin(ReadOnly, Rows):
     list_display = ["id", "album", "holder", "size", "count", "bytes", "created_at"]
     list_filter = ["size", "created_at"]
     search_fields = ["id", "album__title", "user__email"]

@@ -21,7 +21,7 @@ from galleries.flows import sheet
 from galleries.models import Deed
 from galleries.models.deed import Verb
 
-from .rows import FewPages, ReadOnly
+from .rows import FewPages, ReadOnly, Rows
 
 # Of a list of facts, in one row of the page; the row's own page has all.
 _SHOWN = 3
@@ -61,9 +61,10 @@ admin.ModelAdmin.history_view = _history  # type: ignore[method-assign, assignme
 
 
 @admin.register(Deed)
-class DeedAdmin(ReadOnly, admin.ModelAdmin):
+class DeedAdmin(ReadOnly, Rows):
     list_display = ["at", "verb", "user", "via", "about", "album", "said", "network_label"]
     list_filter = ["via", "verb", "at"]
+    linked = {"kind__exact", "thing__exact"}
     list_select_related = ["user", "album"]
     search_fields = ["=thing", "user__email", "=album__id", "=network_label", "=token"]
     search_help_text = _("An e-mail address, or the id of an album, a photo, a link or a token.")
@@ -79,9 +80,6 @@ class DeedAdmin(ReadOnly, admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Deed], search_term: str
     ) -> tuple[QuerySet[Deed], bool]:
         return queryset.about(search_term) if search_term else queryset, False  # type: ignore[attr-defined]
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in {"kind__exact", "thing__exact"} or super().lookup_allowed(lookup, value, request)
 
     def get_urls(self) -> list[URLPattern]:
         export = path("export/", self.admin_site.admin_view(self.export), name="galleries_deed_export")

@@ -5,11 +5,11 @@ from django.http import HttpRequest
 
 from galleries.models import Arrival, Erasure
 
-from .rows import ReadOnly
+from .rows import ReadOnly, Rows
 
 
 @admin.register(Arrival, Erasure)
-class ErasureAdmin(ReadOnly, admin.ModelAdmin):
+class ErasureAdmin(ReadOnly, Rows):
     """Files to come and files to be deleted; empty but for moments. Deleting the row would leave them for ever."""
 
     list_display = ["__str__", "created_at"]

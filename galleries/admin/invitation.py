@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from galleries.flows import invitation as invitation_flow
 from galleries.models import Invitation, User
 
+from .rows import Rows
+
 
 class InvitationForm(ModelForm):
     class Meta:
@@ -29,7 +31,7 @@ class InvitationForm(ModelForm):
 
 
 @admin.register(Invitation)
-class InvitationAdmin(admin.ModelAdmin):
+class InvitationAdmin(Rows):
     form = InvitationForm
     list_display = ["email", "invited_by", "created_at", "used_at"]
     search_fields = ["email"]

@@ -1,14 +1,17 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from galleries.flows import mail as mail_flow
 from galleries.models import Mail
 
-from .rows import ReadOnly
+from .rows import ReadOnly, Rows
+
+# Guests are known to nobody, and their addresses neither: not to be read, looked for, or told by the order of rows.
+_KNOWN = Case(When(selfie=None, then="recipient"), default=Value(""))
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -28,12 +31,12 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Mail)
-class MailAdmin(ReadOnly, admin.ModelAdmin):
+class MailAdmin(ReadOnly, Rows):
     """The queue. What mails say is shown to nobody: it may be a link to a new password, or to a guest's photos."""
 
     list_display = ["kind", "to", "language", "state", "attempts", "created_at", "due_at", "sent_at", "last_error"]
     list_filter = [StateFilter, "kind", "created_at"]
-    search_fields = ["recipient", "id"]
+    search_fields = ["known", "id"]
     date_hierarchy = "created_at"
     fields = [
         "id", "kind", "to", "language", "state", "attempts", "created_at", "due_at", "sent_at", "given_up_at",
@@ -41,9 +44,13 @@ class MailAdmin(ReadOnly, admin.ModelAdmin):
     ]  # fmt: skip
     actions = ["send_again"]
 
-    @admin.display(description=_("recipient"), ordering="recipient")
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Mail], search_term: str
+    ) -> tuple[QuerySet[Mail], bool]:
+        return super().get_search_results(request, queryset.annotate(known=_KNOWN), search_term)
+
+    @admin.display(description=_("recipient"), ordering=_KNOWN)
     def to(self, mail: Mail) -> str:
-        """Guests are known to nobody, and their addresses neither."""
         return "-" if mail.selfie_id else mail.recipient
 
     @admin.display(description=_("state"))

@@ -39,6 +39,7 @@ class PhotoAdmin(ReadOnly, CountedDeletion):
     goes_along = [(Face, "photo"), (Match, "photo")]
     list_display = ["name", "album", "state", "code", "attempts", "strikes", "face_count", "size", "received_at"]
     list_filter = ["state", Reason, "hidden", "received_at"]
+    linked = {"album__id__exact"}
     search_fields = ["name", "album__title", "album__owner__email"]
     search_help_text = _("A name, an album's title, an owner; or a photo's id or SHA-256, which is found at once.")
     list_select_related = ["album"]

@@ -18,6 +18,8 @@ from galleries.flows import deed
 from galleries.models import SiteSettings
 from galleries.models.deed import Verb
 
+from .rows import Rows
+
 # Those that say how the machine is run, and hold no secret. Their values are shown.
 _OF_THE_MACHINE = (
     "PIXORA_PUBLIC_URL", "PIXORA_DEBUG", "PIXORA_TRUSTED_PROXIES", "PIXORA_STAFF_NEED_MFA", "PIXORA_SENDFILE",
@@ -55,7 +57,7 @@ def _usual(name: str, value: int) -> str:
 
 
 @admin.register(SiteSettings)
-class SiteSettingsAdmin(admin.ModelAdmin):
+class SiteSettingsAdmin(Rows):
     form = SiteForm
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

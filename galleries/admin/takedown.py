@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from galleries.flows import takedown as takedown_flow
 from galleries.models import Photo, Takedown
 
-from .rows import FewPages
+from .rows import FewPages, Rows
 
 _AT_ONCE = 50
 
@@ -47,7 +47,7 @@ class TakedownForm(forms.Form):
 
 
 @admin.register(Takedown)
-class TakedownAdmin(admin.ModelAdmin):
+class TakedownAdmin(Rows):
     list_display = ["__str__", "reason", "is_barred", "copies", "made_by", "made_at"]
     list_filter = ["reason", "is_barred", "made_at"]
     search_fields = ["=sha256"]

@@ -8,11 +8,11 @@ from galleries.flows import webhook as webhook_flow
 from galleries.models import Delivery, Webhook
 
 from .mail import StateFilter
-from .rows import ReadOnly
+from .rows import ReadOnly, Rows
 
 
 @admin.register(Webhook)
-class WebhookAdmin(ReadOnly, admin.ModelAdmin):
+class WebhookAdmin(ReadOnly, Rows):
     """Where photographers' programs are told. The address may be a secret, and is shown to its owner alone."""
 
     list_display = ["__str__", "owner", "events", "created_at", "switched_off_because", "failures"]
@@ -32,7 +32,7 @@ class WebhookAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly, admin.ModelAdmin):
+class DeliveryAdmin(ReadOnly, Rows):
     list_display = ["kind", "webhook", "state", "attempts", "answer_status", "created_at", "due_at", "last_error"]
     list_filter = [StateFilter, "kind", "created_at"]
     list_select_related = ["webhook"]

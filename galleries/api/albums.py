@@ -132,10 +132,13 @@ def _choose_cover(album: Album, viewer: access.Viewer, photo_id: UUID | None) ->
 
 
 class PhotoCheck(OwnerView):
+    def door(self, album_id: UUID) -> Album:
+        return access.album_for(self.viewer, album_id, Action.UPLOAD)
+
     @extend_schema(request=PhotoCheckSerializer, responses=PhotoCheckAnswerSerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
         """Ask which files an album lacks, before they are sent"""
-        album = access.album_for(self.viewer, album_id, Action.UPLOAD)
+        album = self.door(album_id)
         fields = PhotoCheckSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         files = fields.validated_data["files"]
@@ -167,10 +170,13 @@ class AlbumPhotos(OwnerView):
         photos = filters.photos(album, self.viewer, request)
         return paged(request, photos, PhotoSerializer, {"request": request}, PhotoPages)
 
+    def door(self, album_id: UUID) -> Album:
+        return access.album_for(self.viewer, album_id, Action.UPLOAD)
+
     @extend_schema(request={"multipart/form-data": _UPLOAD}, responses={201: ReceptionSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
         """Send photos, up to 100 in one request"""
-        album = access.album_for(self.viewer, album_id, Action.UPLOAD)
+        album = self.door(album_id)
         files = request.FILES.getlist("file")
         if not files or len(files) > FILES_AT_ONCE:
             raise ValidationError({"file": f"Send 1 to {FILES_AT_ONCE} files in fields named file."})
@@ -205,12 +211,13 @@ class AlbumProgress(OwnerView):
 
 
 class AlbumRetry(OwnerView):
+    def door(self, album_id: UUID) -> Album:
+        return access.album_for(self.viewer, album_id, Action.EDIT)
+
     @extend_schema(request=None, responses=RetrySerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
         """Try quarantined photos once more"""
-        return Response(
-            {"retried": photo_flow.retry(access.album_for(self.viewer, album_id, Action.EDIT).photos.all())}
-        )
+        return Response({"retried": photo_flow.retry(self.door(album_id).photos.all())})
 
 
 class AlbumLinks(OwnerView):
@@ -222,10 +229,13 @@ class AlbumLinks(OwnerView):
         links = access.album_for(self.viewer, album_id, Action.SHARE).links.all()
         return paged(request, links, LinkSerializer, {"request": request})
 
+    def door(self, album_id: UUID) -> Album:
+        return access.album_for(self.viewer, album_id, Action.SHARE)
+
     @extend_schema(request=LinkSerializer, responses={201: LinkSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
         """Make a link that guests open"""
-        album = access.album_for(self.viewer, album_id, Action.SHARE)
+        album = self.door(album_id)
         fields = LinkSerializer(data=request.data, context={"request": request})
         fields.is_valid(raise_exception=True)
         link = visit.make_link(album, **fields.validated_data)
@@ -233,10 +243,13 @@ class AlbumLinks(OwnerView):
 
 
 class AlbumArchives(OwnerView):
+    def door(self, album_id: UUID) -> Album:
+        return access.album_for(self.viewer, album_id, Action.INSPECT)
+
     @extend_schema(request=ArchiveRequestSerializer, responses={201: ArchiveSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
         """Make a zip of an album's photos, as they were sent"""
-        album = access.album_for(self.viewer, album_id, Action.INSPECT)
+        album = self.door(album_id)
         fields = ArchiveRequestSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         wanted = fields.validated_data

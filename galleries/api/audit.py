@@ -64,10 +64,13 @@ class AlbumAlerts(OwnerView):
 
 
 class AlertSettled(OwnerView):
+    def door(self, album_id: UUID, alert_id: UUID) -> Alert:
+        return access.alert_for(self.viewer, access.album_for(self.viewer, album_id), alert_id)
+
     @extend_schema(request=None, responses=AlertSerializer)
     def post(self, request: Request, album_id: UUID, alert_id: UUID) -> Response:
         """Say that you know who it is: nobody is slowed down for it any more"""
-        alert = access.alert_for(self.viewer, access.album_for(self.viewer, album_id), alert_id)
+        alert = self.door(album_id, alert_id)
         watch.settle(alert)
         alert.refresh_from_db()
         return Response(AlertSerializer(alert).data)

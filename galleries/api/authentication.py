@@ -65,6 +65,11 @@ class ViewerView(APIView):
     def hold(self, **ids: Any) -> None:
         """Lock the rows that the route's ETag is of, so that they stay as they are compared: for If-Match."""
 
+    def door(self, *_: Any, **ids: Any) -> Any:
+        """What a POST is about, or the refusal that its handler gives too: for Idempotency-Key, which reads the body
+        before the handler does, and answers without it. Not where the deed itself shuts the door behind it.
+        """
+
     @property
     def told(self) -> dict[str, Any]:
         """What serializers need to know beside the object."""

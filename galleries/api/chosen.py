@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from galleries import access
 from galleries.access import Action
 from galleries.flows import photo as photo_flow
-from galleries.models import Photo
+from galleries.models import Album, Photo
 
 from .authentication import OwnerView
 
@@ -30,10 +30,13 @@ class PhotosChangedSerializer(serializers.Serializer[Any]):
 
 
 class AlbumPhotosChange(OwnerView):
+    def door(self, album_id: UUID) -> Album:
+        return access.album_for(self.viewer, album_id, Action.EDIT)
+
     @extend_schema(request=PhotosChangeSerializer, responses=PhotosChangedSerializer)
     def post(self, request: Request, album_id: UUID) -> Response:
         """Hide, show or delete many photos of an album at once"""
-        album = access.album_for(self.viewer, album_id, Action.EDIT)
+        album = self.door(album_id)
         fields = PhotosChangeSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         chosen: Any = access.visible_to(self.viewer, Photo).filter(album=album, pk__in=fields.validated_data["photos"])

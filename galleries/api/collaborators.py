@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from galleries import access
 from galleries.access import Action
 from galleries.flows import collaborator as collaborator_flow
-from galleries.models import Collaborator
+from galleries.models import Album, Collaborator
 
 from .authentication import OwnerView
 from .pages import paged
@@ -28,10 +28,13 @@ class AlbumCollaborators(OwnerView):
         album = access.album_for(self.viewer, album_id, Action.OWN)
         return paged(request, album.collaborators.select_related("user"), CollaboratorSerializer)
 
+    def door(self, album_id: UUID) -> Album:
+        return access.album_for(self.viewer, album_id, Action.OWN)
+
     @extend_schema(request=CollaboratorSerializer, responses={201: CollaboratorSerializer})
     def post(self, request: Request, album_id: UUID) -> Response:
         """Let somebody with an account work on an album, or change their role"""
-        album = access.album_for(self.viewer, album_id, Action.OWN)
+        album = self.door(album_id)
         fields = CollaboratorSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         sent = fields.validated_data

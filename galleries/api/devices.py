@@ -95,10 +95,13 @@ class SelfieDevices(ViewerView):
 
 
 class SelfieReturn(ViewerView):
+    def door(self, selfie_id: UUID) -> Selfie:
+        return access.selfie_for(self.viewer, selfie_id, Action.OWN)
+
     @extend_schema(request=None, responses={201: ReturnUrlSerializer})
     def post(self, request: Request, selfie_id: UUID) -> Response:
         """Make the address that opens a search on another device; the one before ends"""
-        selfie = access.selfie_for(self.viewer, selfie_id, Action.OWN)
+        selfie = self.door(selfie_id)
         token = device_flow.lend(selfie)
         url = address({"request": request}, "return", return_token=token)
         body = {"url": url, "token": token, "expires_at": selfie.expires_at}
@@ -112,10 +115,13 @@ class SelfieReturn(ViewerView):
 
 
 class SelfieReturnMail(ViewerView):
+    def door(self, selfie_id: UUID) -> Selfie:
+        return access.selfie_for(self.viewer, selfie_id, Action.OWN)
+
     @extend_schema(request=EmailSerializer, responses={202: None})
     def post(self, request: Request, selfie_id: UUID) -> Response:
         """Mail somebody a return address of its own, which opens the search for a while"""
-        selfie = access.selfie_for(self.viewer, selfie_id, Action.OWN)
+        selfie = self.door(selfie_id)
         fields = EmailSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         device_flow.mail_link(selfie, fields.validated_data["email"])

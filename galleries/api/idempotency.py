@@ -34,9 +34,11 @@ _IN_PROGRESS_SECONDS = 2
 
 
 def once(view: "ViewerView", handler: Callable[..., Any], request: Request, **ids: Any) -> Any:
-    """The handler's answer, or the one it gave before. Raises Refusal: 400, 409, 422."""
+    """The handler's answer, or the one it gave before. Raises Refusal: 400, 409, 422, and what the door does."""
     viewer, key = view.viewer, request.headers[HEADER]
     _require_good(key, viewer)
+    # Before the body is taken in, and before an answer that is kept: who was let in then may be shut out now.
+    view.door(**ids)
     key_hash = _hashed("galleries.idempotency", _asker(viewer, request), str(request.method), request.path, key)
     fingerprint = _hashed("galleries.idempotency.body", key, _body(request))
     claimed = IdempotencyKey.take(key_hash, fingerprint, user=viewer.user, guest=viewer.guest)

@@ -84,12 +84,15 @@ class SharedLink(ViewerView):
 
 
 class SharedLinkUnlock(ViewerView):
+    def door(self, token: str) -> Link:
+        return access.shared_link_for(self.viewer, token)
+
     @extend_schema(request=UnlockSerializer, responses=UnlockAnswerSerializer)
     def post(self, request: Request, token: str) -> Response:
         """Come in by a link, with its password if it has one; a new guest is told their key"""
         fields = UnlockSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
-        _, key = visit.enter(access.shared_link_for(self.viewer, token), self.viewer, fields.validated_data["password"])
+        _, key = visit.enter(self.door(token), self.viewer, fields.validated_data["password"])
         return Response({"guest_key": key} if key else {})
 
 
@@ -112,11 +115,15 @@ class SharedLinkPhotos(ViewerView):
 class SharedLinkSelfies(ViewerView):
     parser_classes = [MultiPartParser]
 
+    def door(self, token: str) -> Link:
+        link = access.shared_link_for(self.viewer, token)
+        access.require_visit(self.viewer, link)
+        return link
+
     @extend_schema(request={"multipart/form-data": SelfieUploadSerializer}, responses={202: SelfieAnswerSerializer})
     def post(self, request: Request, token: str) -> Response:
         """Search for the photos of whom a selfie shows, with their consent"""
-        link = access.shared_link_for(self.viewer, token)
-        access.require_visit(self.viewer, link)
+        link = self.door(token)
         fields = SelfieUploadSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         sent = fields.validated_data

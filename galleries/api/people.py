@@ -127,10 +127,13 @@ class PersonDetail(OwnerView):
 class PersonMerge(OwnerView):
     in_one_transaction = True
 
+    def door(self, person_id: UUID) -> Person:
+        return access.person_for(self.viewer, person_id, Action.EDIT)
+
     @extend_schema(request=MergeSerializer, responses=PersonSerializer)
     def post(self, request: Request, person_id: UUID) -> Response:
         """Say that others are the same person, who takes the first name that there is"""
-        person = access.person_for(self.viewer, person_id, Action.EDIT)
+        person = self.door(person_id)
         fields = MergeSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         others = access.people_in(self.viewer, person.album, fields.validated_data["people"])
@@ -141,10 +144,13 @@ class PersonMerge(OwnerView):
 class PersonRemove(OwnerView):
     in_one_transaction = True
 
+    def door(self, person_id: UUID) -> Person:
+        return access.person_for(self.viewer, person_id, Action.EDIT)
+
     @extend_schema(request=NotInPhotosSerializer, responses=RemovedSerializer)
     def post(self, request: Request, person_id: UUID) -> Response:
         """Say that a person is not the one in these photos; it is kept from then on"""
-        person = access.person_for(self.viewer, person_id, Action.EDIT)
+        person = self.door(person_id)
         fields = NotInPhotosSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         return Response({"removed": people_flow.remove(person, fields.validated_data["photos"])})

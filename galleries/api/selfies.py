@@ -52,10 +52,13 @@ class SelfieDetail(ViewerView):
 
 
 class SelfieFeedback(ViewerView):
+    def door(self, selfie_id: UUID) -> Selfie:
+        return access.selfie_for(self.viewer, selfie_id)
+
     @extend_schema(request=FeedbackSerializer, responses=FeedbackAnswerSerializer)
     def post(self, request: Request, selfie_id: UUID) -> Response:
         """Say of a photo of the result whether it is you"""
-        selfie = access.selfie_for(self.viewer, selfie_id)
+        selfie = self.door(selfie_id)
         fields = FeedbackSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         match = selfie_flow.judge(selfie, fields.validated_data["photo"], fields.validated_data["verdict"])
@@ -63,10 +66,13 @@ class SelfieFeedback(ViewerView):
 
 
 class SelfieArchives(ViewerView):
+    def door(self, selfie_id: UUID) -> Selfie:
+        return access.selfie_for(self.viewer, selfie_id)
+
     @extend_schema(request=ArchiveRequestSerializer, responses={201: ArchiveSerializer})
     def post(self, request: Request, selfie_id: UUID) -> Response:
         """Make a zip of a search's photos: the named ones, or all that are certain"""
-        selfie = access.selfie_for(self.viewer, selfie_id)
+        selfie = self.door(selfie_id)
         fields = ArchiveRequestSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         wanted = fields.validated_data

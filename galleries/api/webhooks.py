@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from galleries import access
 from galleries.flows import webhook as webhook_flow
-from galleries.models import Album, Delivery, Webhook
+from galleries.models import Album, Delivery, User, Webhook
 from galleries.models.webhook import TEST, Event
 
 from .authentication import OwnerView
@@ -109,6 +109,9 @@ class WebhookList(WebhookView):
         rows = access.webhooks_of(self.viewer).prefetch_related("albums")
         return paged(request, rows, WebhookSerializer, self.told)
 
+    def door(self) -> User:
+        return access.webhook_maker(self.viewer)
+
     @extend_schema(
         request=WebhookSerializer,
         responses={201: MadeWebhookSerializer},
@@ -117,7 +120,7 @@ class WebhookList(WebhookView):
         summary="Make a webhook; its secret is in this answer only",
     )
     def post(self, request: Request) -> Response:
-        owner = access.webhook_maker(self.viewer)
+        owner = self.door()
         fields = WebhookSerializer(data=request.data, context=self.told)
         fields.is_valid(raise_exception=True)
         webhook, secret = webhook_flow.make(owner, **fields.said())
@@ -156,10 +159,13 @@ class WebhookDetail(WebhookView):
 
 
 class WebhookSecret(WebhookView):
+    def door(self, webhook_id: UUID) -> Webhook:
+        return access.webhook_for(self.viewer, webhook_id)
+
     @extend_schema(request=None, responses=SecretSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
         """Change a webhook's secret; deliveries are signed with the old one as well for a day"""
-        return Response({"secret": webhook_flow.rotate(access.webhook_for(self.viewer, webhook_id))})
+        return Response({"secret": webhook_flow.rotate(self.door(webhook_id))})
 
 
 class WebhookDeliveries(WebhookView):
@@ -171,17 +177,23 @@ class WebhookDeliveries(WebhookView):
 
 
 class WebhookTest(WebhookView):
+    def door(self, webhook_id: UUID) -> Webhook:
+        return access.webhook_for(self.viewer, webhook_id)
+
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, webhook_id: UUID) -> Response:
         """Send a test, whatever the webhook listens to"""
-        delivery = webhook_flow.send_test(access.webhook_for(self.viewer, webhook_id))
+        delivery = webhook_flow.send_test(self.door(webhook_id))
         return Response(DeliverySerializer(delivery, context=self.told).data, status=status.HTTP_202_ACCEPTED)
 
 
 class DeliveryRetry(WebhookView):
+    def door(self, delivery_id: UUID) -> Delivery:
+        return access.delivery_for(self.viewer, delivery_id)
+
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, delivery_id: UUID) -> Response:
         """Send the very same once more, by the same id"""
-        delivery = access.delivery_for(self.viewer, delivery_id)
+        delivery = self.door(delivery_id)
         webhook_flow.send_again(delivery)
         return Response(DeliverySerializer(delivery, context=self.told).data, status=status.HTTP_202_ACCEPTED)
