@@ -1,11 +1,12 @@
 """Mail about new photos: asked first, hours of quiet, ended by one click. How it is sent: test_mail.py."""
 
+import dataclasses
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core import mail
+from django.core import mail, signing
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -13,13 +14,15 @@ from django.utils import timezone, translation
 from galleries.flows import album as album_flow
 from galleries.flows import notice, upkeep
 from galleries.flows import photo as photo_flow
-from galleries.models import Album, AskedAddress, Link, Photo, Selfie, Unsubscribed, User
+from galleries.models import Album, AskedAddress, Choice, Link, Photo, Selfie, Unsubscribed, User
 from tests import pictures
 from tests.conftest import ready_photo, search, work_off
 from tests.pages import selfie_file, text_of
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "gina@example.org"
+# How the links were signed that a guest's own page once showed.
+PAGES_ONCE = "galleries.mail.choice"
 
 
 @pytest.fixture(autouse=True)
@@ -293,6 +296,36 @@ def test_an_address_given_on_the_result_page_replaces_the_one_before(guest: Clie
     assert deliver() == [], "a search asks at most once in five minutes, whomever"
     rested()
     assert [asked.to for asked in deliver()] == [["new@example.org"]]
+
+
+def test_the_page_of_whoever_typed_an_address_in_answers_nothing_for_its_owner(guest: Client) -> None:
+    (asked,) = deliver()
+    Client().post(links_in(asked)[0], {"step": "stop"})
+    selfie = Selfie.objects.get()
+    guest.post(reverse("selfie-mail", args=[selfie.pk]), {"email": ADDRESS})
+    shown = guest.get(reverse("selfie", args=[selfie.pk])).content.decode()
+    assert ADDRESS in shown
+    assert not re.search(r"/m/[^\"]", shown), "the link that mails carry is for who reads them"
+    stood_there = signing.dumps(dataclasses.astuple(Choice.about("photos", ADDRESS, selfie)), salt=PAGES_ONCE)
+    for step in ("confirm", "stop"):
+        assert guest.post(reverse("mail", args=[stood_there]), {"step": step}).status_code == 404
+    assert list(Unsubscribed.objects.values_list("scope", flat=True)) == ["photos"]
+    assert AskedAddress.objects.count() == 1
+    assert Selfie.objects.get().email_confirmed_at is None
+
+
+def test_a_guest_has_the_address_of_a_search_forgotten_and_nothing_else(guest: Client) -> None:
+    confirm(Client())
+    selfie = Selfie.objects.get()
+    path, page = reverse("selfie-mail", args=[selfie.pk]), reverse("selfie", args=[selfie.pk])
+    assert f"E-mails about new photos go to {ADDRESS}" in text_of(guest.get(page))
+    assert Client().post(path, {"step": "forget"}).status_code == 404
+    assert Selfie.objects.get().email == ADDRESS
+    answer = text_of(guest.post(path, {"step": "forget"}, follow=True))
+    assert "We have forgotten the address" in answer
+    assert "Tell me about new photos by e-mail" in answer, "another may be given"
+    assert (Selfie.objects.get().email, Selfie.objects.get().email_confirmed_at) == ("", None)
+    assert not Unsubscribed.objects.exists(), "whether it wants mails of this album is its owner's word"
 
 
 def test_withdrawing_and_ending_erase_the_address(guest: Client) -> None:

@@ -25,13 +25,13 @@ from galleries.flows import album as album_flow
 from galleries.flows import archive as archive_flow
 from galleries.flows import brand as brand_flow
 from galleries.flows import event as event_flow
-from galleries.flows import notice as notice_flow
 from galleries.flows import webhook as webhook_flow
 from galleries.models import (
     Album,
     Alert,
     ApiToken,
     Archive,
+    Choice,
     Collaborator,
     Grouping,
     Guest,
@@ -191,7 +191,7 @@ def _ids_of_guest(found: Found, link: Link) -> dict[str, Any]:
         "token": link.token,
         "selfie_id": found.selfie.pk,
         "return_token": ReturnLink.make(found.selfie),
-        "mail_token": notice_flow.choice_of(found.selfie).token,
+        "mail_token": Choice.about(f"photos:{link.album_id}", found.selfie.email, found.selfie).mailed_token,
         "archive_id": Archive.objects.get(selfie=found.selfie).pk,
     }
 

@@ -36,7 +36,7 @@ def compose(
     """In the language that is active. `address` is where its button leads; `choice` what it may be stopped by."""
     album = context.get("album")
     context |= {"address": address, "email": to, "accent": _accent(album), "sender": album.brand_name if album else ""}
-    context["choice"] = absolute("mail", choice.token) if choice else ""
+    context["choice"] = absolute("mail", choice.mailed_token) if choice else ""
     # In one line, and no more of a title than fits there: a header can hold no other.
     subject = " ".join(_render(kind, "subject.txt", context).split())
     text = _GAPS.sub("\n\n", _render(kind, "layout.txt", context)).strip() + "\n"

@@ -118,10 +118,6 @@ def _scope(selfie: Selfie) -> str:
     return f"{Topic.PHOTOS}:{selfie.album_id}"
 
 
-def choice_of(selfie: Selfie) -> Choice:
-    return Choice.about(_scope(selfie), selfie.email, selfie)
-
-
 def _ask(selfie: Selfie) -> None:
     """Once an hour, whatever became of the search that gave the address before."""
     if wait := AskedAddress.take(selfie.email):
@@ -129,7 +125,7 @@ def _ask(selfie: Selfie) -> None:
         return
     # Whoever did not ask for it stops the questions of all albums.
     choice = Choice.about(Topic.PHOTOS, selfie.email, selfie)
-    address = letter.absolute("mail", choice.token)
+    address = letter.absolute("mail", choice.mailed_token)
     letter.compose(Mail.Kind.ASK, selfie.email, address, choice=choice, selfie=selfie, album=selfie.album).send()
     _say(selfie, email_told_at=Now())
 
@@ -144,10 +140,9 @@ def _tell_of_photos(selfie: Selfie) -> None:
     if not count:
         # Hidden, judged or erased in the meantime.
         return
+    choice = Choice.about(_scope(selfie), selfie.email, selfie)
     facts = {"album": selfie.album, "count": count}
-    letter.compose(
-        Mail.Kind.PHOTOS, selfie.email, _gallery(selfie), choice=choice_of(selfie), selfie=selfie, **facts
-    ).send()
+    letter.compose(Mail.Kind.PHOTOS, selfie.email, _gallery(selfie), choice=choice, selfie=selfie, **facts).send()
     # Each up to its own newest: what another's worker is just committing may be older than that of this one.
     for pk, newest in fresh.order_by().values_list("selfie").annotate(Max("found_at")):
         Selfie.objects.filter(pk=pk, email=selfie.email).update(email_told_at=newest)

@@ -20,7 +20,7 @@ from .outgoing import Outgoing, OutgoingQuerySet
 from .selfie import Selfie
 
 _WORDS = b"pixora mails"
-_CHOICE = "galleries.mail.choice"
+_MAILED_CHOICE = "galleries.mail.choice.mailed"
 _ADDRESS = "galleries.mail.unsubscribed"
 
 
@@ -130,7 +130,10 @@ def _hashes(email: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a mail's own link is about: mails of one scope to one address. It needs no account and opens no photo."""
+    """What a mail's own link is about: mails of one scope to one address. It needs no account and opens no photo.
+
+    Its token is all that tells an address's owner from whoever has typed the address in. So mails alone carry it.
+    """
 
     scope: str
     address_hash: str
@@ -143,13 +146,14 @@ class Choice:
     @classmethod
     def read(cls, token: str) -> "Choice | None":
         try:
-            return cls(*signing.loads(token, salt=_CHOICE))
+            return cls(*signing.loads(token, salt=_MAILED_CHOICE))
         except (signing.BadSignature, TypeError):
             return None
 
     @property
-    def token(self) -> str:
-        return signing.dumps([self.scope, self.address_hash, self.selfie_id], salt=_CHOICE)
+    def mailed_token(self) -> str:
+        """For a mail to this address, and no other place."""
+        return signing.dumps([self.scope, self.address_hash, self.selfie_id], salt=_MAILED_CHOICE)
 
     @property
     def topic(self) -> str:

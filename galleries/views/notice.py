@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from galleries import access
-from galleries.access import Viewer
+from galleries.access import Action, Viewer
 from galleries.errors import Refusal
 from galleries.flows import notice as notice_flow
 from galleries.forms import EmailForm
@@ -23,10 +23,14 @@ from .page import Request, page
 @require_POST
 @page
 def selfie_mail(request: Request, viewer: Viewer, selfie_id: UUID) -> HttpResponseBase:
-    selfie = access.selfie_for(viewer, selfie_id)
-    notice_flow.subscribe(selfie, address_in(request))
-    # The same words to everybody: whether an address has had enough of us is its owner's affair.
-    words = _("We have sent you an e-mail. Open the link in it, and we will tell you about new photos.")
+    selfie = access.selfie_for(viewer, selfie_id, Action.OWN)
+    if request.POST.get("step") == "forget":
+        notice_flow.forget(selfie)
+        words = _("We have forgotten the address. It gets no more e-mails about this search.")
+    else:
+        notice_flow.subscribe(selfie, address_in(request))
+        # The same words to everybody: whether an address has had enough of us is its owner's affair.
+        words = _("We have sent you an e-mail. Open the link in it, and we will tell you about new photos.")
     messages.success(request, words)
     return redirect("selfie", selfie.pk)
 

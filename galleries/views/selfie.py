@@ -62,7 +62,6 @@ def _done(request: Request, selfie: Selfie, context: dict[str, Any]) -> HttpResp
         return render(request, "selfie/more.html", sure_run(selfie, whole_number(request, "start"), shown))
     judged = _judged(selfie, request.GET.get("judged", ""))
     context |= {"mail_is_offered": notice_flow.is_offered()}
-    context |= {"mail_token": notice_flow.choice_of(selfie).token} if selfie.email else {}
     return render(request, "selfie/done.html", context | result_page(selfie, shown, judged))
 
 
