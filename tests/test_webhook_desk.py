@@ -135,6 +135,28 @@ def test_another_owner_finds_neither_webhook_nor_delivery(other_owner: User, web
     assert client.post(f"/api/v1/deliveries/{delivery.pk}/retry/").status_code == 404
 
 
+def test_a_session_changes_what_is_told_after_its_password_only(
+    desk: Client, webhook: Webhook, server: Receiver
+) -> None:
+    """As on the pages; the switch, a test and the end of it want none."""
+    one = f"{V1}{webhook.pk}/"
+    kind: dict[str, Any] = {"content_type": "application/json"}
+    made = {"url": server.url, "events": ["photo.ready"]}
+
+    def answers() -> list[tuple[int, str]]:
+        asked = [desk.post(V1, made, **kind), desk.patch(one, {"url": f"{server.url}new"}, **kind)]
+        asked += [desk.patch(one, {"events": ["erase.done"]}, **kind), desk.post(f"{one}secret/")]
+        return [(answer.status_code, answer.json().get("code", "")) for answer in asked]
+
+    before = Webhook.objects.values().get()
+    assert answers() == [(403, "reauthenticate")] * 4
+    assert Webhook.objects.values().get() == before
+    assert desk.patch(one, {"active": False}, **kind).status_code == 200
+    assert desk.post(reverse("account_reauthenticate"), {"password": PASSWORD}).status_code == 302
+    assert [status for status, _ in answers()] == [201, 200, 200, 200]
+    assert desk.delete(one).status_code == 204
+
+
 # The pages
 
 

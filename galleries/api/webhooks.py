@@ -24,7 +24,8 @@ _SIGNED = (
     "Its header `Pixora-Signature: t=<unix seconds>,v1=<hex>` is the HMAC-SHA256 of `<t>.<body>` with the webhook's "
     "secret; for a day after the secret was changed there is a second v1, by the one before. Compare in constant time, "
     "refuse what is older than five minutes, and do nothing twice for one `id`: a delivery arrives at least once. "
-    "Any 2xx takes it; 410 switches the webhook off; all else is tried again, seven times in 31 hours."
+    "Any 2xx takes it; 410 switches the webhook off; all else is tried again, seven times in 31 hours.\n\n"
+    "A session, unlike a token, must have confirmed its password, or a code, just now: 403 `reauthenticate`."
 )
 _MADE = OpenApiExample(
     "For the studio's computer",
@@ -118,6 +119,7 @@ class WebhookList(WebhookView):
     )
     def post(self, request: Request) -> Response:
         owner = access.webhook_maker(self.viewer)
+        access.require_recent_authentication(self.viewer, request)
         fields = WebhookSerializer(data=request.data, context=self.told)
         fields.is_valid(raise_exception=True)
         webhook, secret = webhook_flow.make(owner, **fields.said())
@@ -135,11 +137,17 @@ class WebhookDetail(WebhookView):
 
     @extend_schema(request=WebhookSerializer(partial=True), responses=WebhookSerializer)
     def patch(self, request: Request, webhook_id: UUID) -> Response:
-        """Change a webhook, or switch it off and on"""
+        """Change a webhook, or switch it off and on
+
+        For more than the switch a session, unlike a token, must have confirmed its password, or a code, just now:
+        403 `reauthenticate`.
+        """
         webhook = access.webhook_for(self.viewer, webhook_id)
         fields = WebhookSerializer(data=request.data, partial=True, context=self.told)
         fields.is_valid(raise_exception=True)
-        webhook_flow.change(webhook, **fields.said())
+        if said := fields.said():
+            access.require_recent_authentication(self.viewer, request)
+            webhook_flow.change(webhook, **said)
         wanted = fields.validated_data.get("is_on", webhook.is_on)
         if wanted != webhook.is_on:
             webhook_flow.switch(webhook, on=wanted)
@@ -158,8 +166,13 @@ class WebhookDetail(WebhookView):
 class WebhookSecret(WebhookView):
     @extend_schema(request=None, responses=SecretSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Change a webhook's secret; deliveries are signed with the old one as well for a day"""
-        return Response({"secret": webhook_flow.rotate(access.webhook_for(self.viewer, webhook_id))})
+        """Change a webhook's secret; deliveries are signed with the old one as well for a day
+
+        A session, unlike a token, must have confirmed its password, or a code, just now: 403 `reauthenticate`.
+        """
+        webhook = access.webhook_for(self.viewer, webhook_id)
+        access.require_recent_authentication(self.viewer, request)
+        return Response({"secret": webhook_flow.rotate(webhook)})
 
 
 class WebhookDeliveries(WebhookView):
