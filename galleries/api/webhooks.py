@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -29,7 +30,7 @@ _SIGNED = (
 )
 _MADE = OpenApiExample(
     "For the studio's computer",
-    value={"name": "Studio", "url": "https://studio.example.org/pixora", "events": ["album.ready"], "albums": []},
+    value={"name": "Studio", "url": "https://studio.example.org/pixora", "events": ["album.ready"], "albums": None},
     request_only=True,
 )
 
@@ -42,6 +43,18 @@ class OwnAlbum(serializers.PrimaryKeyRelatedField):
         return access.visible_to(viewer, Album).filter(owner=viewer.user)
 
 
+class ChosenAlbums(serializers.ManyRelatedField):
+    """None: all of the owner's. Of chosen ones that are gone an empty list is left, which is not the same."""
+
+    default_error_messages = {"empty": _("Name an album, or null for all of yours.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(OwnAlbum(queryset=Album.objects.all()), allow_empty=False, allow_null=True, **kwargs)
+
+    def get_attribute(self, instance: Webhook) -> Any:
+        return super().get_attribute(instance) if instance.is_bound else None
+
+
 class WebhookSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     name = serializers.CharField(max_length=60, required=False, allow_blank=True)
@@ -49,7 +62,9 @@ class WebhookSerializer(serializers.Serializer[Any]):
     events = serializers.ListField(
         child=serializers.ChoiceField(Event.choices), min_length=1, max_length=20, source="event_list"
     )
-    albums = OwnAlbum(many=True, queryset=Album.objects.all(), required=False, help_text="None: all of yours.")
+    albums = ChosenAlbums(
+        required=False, help_text="Null: all of yours, those to come included. Empty in answers: the chosen are gone."
+    )
     active = serializers.BooleanField(source="is_on", required=False)
     switched_off_because = serializers.ChoiceField(["", *Webhook.Ended.values], read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
@@ -66,6 +81,8 @@ class WebhookSerializer(serializers.Serializer[Any]):
         """What was sent, by the names that flows.webhook knows."""
         sent = dict(self.validated_data)
         sent.pop("is_on", None)
+        if "albums" in sent:
+            sent["albums"] = sent["albums"] or ()
         return {"events" if name == "event_list" else name: value for name, value in sent.items()}
 
 
