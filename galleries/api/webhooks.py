@@ -152,6 +152,9 @@ class WebhookDetail(WebhookView):
         """One of your webhooks, and how it does"""
         return self._shown(access.webhook_for(self.viewer, webhook_id))
 
+    def hold(self, **ids: Any) -> None:
+        Webhook.objects.select_for_update(no_key=True).filter(pk=ids["webhook_id"]).first()
+
     @extend_schema(request=WebhookSerializer(partial=True), responses=WebhookSerializer)
     def patch(self, request: Request, webhook_id: UUID) -> Response:
         """Change a webhook, or switch it off and on
