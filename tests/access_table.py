@@ -143,11 +143,12 @@ TABLE: dict[str, str] = {
     # Whoever is a guest forgets what they hold.
     "DELETE api:guest": "404, 204 guests",
     "GET api:webhooks": "200, 401 nobody guests, 403 read upload",
-    "POST api:webhooks": "201, 401 nobody guests, 403 read upload bound",
+    # What a webhook is told, and where, outlives a session: it gives the password first.
+    "POST api:webhooks": "403, 401 nobody guests, 201 manage",
     "GET api:webhook": _OWN_WEBHOOK.format(200),
-    "PATCH api:webhook": _OWN_WEBHOOK.format(200),
+    "PATCH api:webhook": f"{_OWN_WEBHOOK.format(200)}, 403 owner",
     "DELETE api:webhook": _OWN_WEBHOOK.format(204),
-    "POST api:webhook-secret": _OWN_WEBHOOK.format(200),
+    "POST api:webhook-secret": f"{_OWN_WEBHOOK.format(200)}, 403 owner",
     "POST api:webhook-test": _OWN_WEBHOOK.format(202),
     "GET api:webhook-deliveries": _OWN_WEBHOOK.format(200),
     "POST api:delivery-retry": _OWN_WEBHOOK.format(202),

@@ -57,9 +57,9 @@ def test_a_webhook_is_made_shown_changed_and_deleted(owner_api: APIClient, album
     one = f"{V1}{told['id']}/"
     assert owner_api.get(one).json() == told
     assert owner_api.get(V1).json()["results"] == [told]
-    changed = owner_api.patch(one, {"events": ["erase.done"], "active": False, "albums": []}, format="json").json()
+    changed = owner_api.patch(one, {"events": ["erase.done"], "active": False, "albums": None}, format="json").json()
     assert changed["events"] == ["erase.done"]
-    assert (changed["albums"], changed["active"], changed["switched_off_because"]) == ([], False, "owner")
+    assert (changed["albums"], changed["active"], changed["switched_off_because"]) == (None, False, "owner")
     assert changed["url"] == server.url
     assert owner_api.patch(one, {"active": True}, format="json").json()["active"] is True
     fresh = owner_api.post(f"{one}secret/").json()["secret"]
@@ -82,6 +82,26 @@ def test_what_does_not_fit_is_named(owner_api: APIClient, said: dict[str, Any], 
     answer = post(owner_api, V1, **said)
     assert answer.status_code == 400
     assert field in answer.json()["errors"]
+
+
+def test_what_was_read_of_a_bound_webhook_and_is_sent_back_does_not_widen_it(
+    owner_api: APIClient, webhook: Webhook, album: Album
+) -> None:
+    one = f"{V1}{webhook.pk}/"
+    assert owner_api.get(one).json()["albums"] is None
+    webhook_flow.change(webhook, albums=[album])
+    album.delete()
+    told = owner_api.get(one).json()
+    assert told["albums"] == []
+    for answer in (owner_api.patch(one, told, format="json"), post(owner_api, V1, **told)):
+        assert answer.status_code == 400
+        assert "null for all" in answer.json()["errors"]["albums"][0]
+    assert owner_api.patch(one, {"name": "A"}, format="json").json()["albums"] == []
+    # Who wants all says so.
+    assert owner_api.patch(one, {"albums": None}, format="json").json()["albums"] is None
+    webhook.refresh_from_db()
+    assert not webhook.is_bound
+    assert post(owner_api, V1, url=webhook.url, events=["photo.ready"], albums=None).json()["albums"] is None
 
 
 def test_an_album_of_another_s_is_none(owner_api: APIClient, other_owner: User, server: Receiver) -> None:
@@ -133,6 +153,28 @@ def test_another_owner_finds_neither_webhook_nor_delivery(other_owner: User, web
     delivery, client = event_flow.try_out(webhook), api_of(other_owner)
     assert client.get(f"{V1}{webhook.pk}/deliveries/").status_code == 404
     assert client.post(f"/api/v1/deliveries/{delivery.pk}/retry/").status_code == 404
+
+
+def test_a_session_changes_what_is_told_after_its_password_only(
+    desk: Client, webhook: Webhook, server: Receiver
+) -> None:
+    """As on the pages; the switch, a test and the end of it want none."""
+    one = f"{V1}{webhook.pk}/"
+    kind: dict[str, Any] = {"content_type": "application/json"}
+    made = {"url": server.url, "events": ["photo.ready"]}
+
+    def answers() -> list[tuple[int, str]]:
+        asked = [desk.post(V1, made, **kind), desk.patch(one, {"url": f"{server.url}new"}, **kind)]
+        asked += [desk.patch(one, {"events": ["erase.done"]}, **kind), desk.post(f"{one}secret/")]
+        return [(answer.status_code, answer.json().get("code", "")) for answer in asked]
+
+    before = Webhook.objects.values().get()
+    assert answers() == [(403, "reauthenticate")] * 4
+    assert Webhook.objects.values().get() == before
+    assert desk.patch(one, {"active": False}, **kind).status_code == 200
+    assert desk.post(reverse("account_reauthenticate"), {"password": PASSWORD}).status_code == 302
+    assert [status for status, _ in answers()] == [201, 200, 200, 200]
+    assert desk.delete(one).status_code == 204
 
 
 # The pages

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable
 from typing import TypeVar
 
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -139,6 +140,16 @@ def require_session(viewer: Viewer) -> None:
     """Raises 403 for a token, whatever it may do."""
     if viewer.by_token:
         raise Refusal("session_only", "Only who is signed in can do this, and no token.", status=403)
+
+
+def require_recent_authentication(viewer: Viewer, request: HttpRequest) -> None:
+    """Raises 403 for a session that has not given the password, or a code, just now. A token stands for itself."""
+    if not viewer.by_token and is_reauthentication_required(request, app=""):
+        raise Refusal(
+            "reauthenticate",
+            "Confirm that it is you on the site's page first: what this makes outlives your session.",
+            status=403,
+        )
 
 
 def require_metrics_reader(request: HttpRequest) -> None:

@@ -41,6 +41,8 @@ class ViewerView(APIView):
     # Whether a POST with an Idempotency-Key is one transaction with its answer; not where it stores files or counts
     # what was tried in vain.
     in_one_transaction = False
+    # What is one transaction with the comparison of its If-Match; not what stores files, which compares for itself.
+    compared_first: tuple[str, ...] = ("patch", "put", "delete")
     viewer: access.Viewer
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -59,7 +61,7 @@ class ViewerView(APIView):
         handler = getattr(self, method, None)
         if handler and method == "post" and idempotency.HEADER in request.headers:
             setattr(self, method, partial(idempotency.once, self, handler))
-        if handler and method in ("patch", "delete") and "If-Match" in request.headers and hasattr(self, "get"):
+        if handler and method in self.compared_first and "If-Match" in request.headers and hasattr(self, "get"):
             setattr(self, method, partial(conditions.if_match, self, handler))
 
     def hold(self, **ids: Any) -> None:

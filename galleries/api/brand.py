@@ -1,5 +1,7 @@
 """/albums/{id}/logo/: the photographer's logo. Name, colour and words are fields of the album."""
 
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.http.response import HttpResponseBase
@@ -12,7 +14,9 @@ from rest_framework.response import Response
 from galleries import access, media
 from galleries.access import Action
 from galleries.flows import brand
+from galleries.models import Album
 
+from . import conditions
 from .authentication import OwnerView
 from .photos import AnyType
 from .schema import bytes_of
@@ -22,6 +26,10 @@ from .serializers import AlbumSerializer, LogoSerializer
 class AlbumLogo(OwnerView):
     parser_classes = [MultiPartParser]
     content_negotiation_class = AnyType
+    compared_first = ("delete",)
+
+    def hold(self, **ids: Any) -> None:
+        Album.objects.locked().filter(pk=ids["album_id"]).first()
 
     @extend_schema(responses=bytes_of("image/png"))
     def get(self, request: Request, album_id: UUID) -> HttpResponseBase:
@@ -34,7 +42,8 @@ class AlbumLogo(OwnerView):
         album = access.album_for(self.viewer, album_id, Action.EDIT)
         fields = LogoSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
-        brand.change(album, logo=fields.validated_data["logo"].chunks())
+        as_seen = partial(conditions.require_as_seen, self, request, album_id=album_id)
+        brand.change(album, logo=fields.validated_data["logo"].chunks(), require=as_seen)
         return Response(AlbumSerializer(album, context=self.told).data)
 
     @extend_schema(responses={204: None})

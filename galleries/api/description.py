@@ -79,7 +79,7 @@ def describe(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     }
     result["info"]["description"] = _GUIDE.read_text()
     for path, operations in result["paths"].items():
-        reads = "get" in operations and _sends_json(operations["get"])
+        reads = "get" in operations
         for method, operation in operations.items():
             _describe(path, method, operation, reads=reads)
             _give_examples(operation, components["schemas"])
@@ -135,7 +135,7 @@ def _conditions(method: str, operation: dict[str, Any], *, sends_json: bool, rea
         replayed = {"schema": {"type": "string", "enum": ["true"]}, "description": "The answer to an earlier request."}
         done.setdefault("headers", {})[REPLAYED] = replayed
         return {400, 409, 422}
-    if method in ("patch", "delete") and reads:
+    if method in ("patch", "put", "delete") and reads:
         _take(operation, "If-Match", "The ETag of what you saw: 412 if it has changed since.")
         return {412}
     return set()

@@ -89,6 +89,9 @@ class AlbumPeopleState(OwnerView):
         """Whether an album's faces are grouped into people, and how far that is"""
         return self._told(access.album_for(self.viewer, album_id, Action.INSPECT))
 
+    def hold(self, **ids: Any) -> None:
+        people_flow.hold(ids["album_id"])
+
     @extend_schema(request=PeopleStateSerializer, responses=PeopleStateSerializer)
     def put(self, request: Request, album_id: UUID) -> Response:
         """Group an album's faces into people, or stop and delete groups and names"""
@@ -112,7 +115,7 @@ class PersonDetail(OwnerView):
         return Response(PersonSerializer(person, context=self.told).data)
 
     def hold(self, **ids: Any) -> None:
-        people_flow.hold(access.person_for(self.viewer, ids["person_id"], Action.EDIT))
+        people_flow.hold(access.person_for(self.viewer, ids["person_id"], Action.EDIT).album_id)
 
     @extend_schema(request=PersonSerializer(partial=True), responses=PersonSerializer)
     def patch(self, request: Request, person_id: UUID) -> Response:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -24,11 +25,12 @@ _SIGNED = (
     "Its header `Pixora-Signature: t=<unix seconds>,v1=<hex>` is the HMAC-SHA256 of `<t>.<body>` with the webhook's "
     "secret; for a day after the secret was changed there is a second v1, by the one before. Compare in constant time, "
     "refuse what is older than five minutes, and do nothing twice for one `id`: a delivery arrives at least once. "
-    "Any 2xx takes it; 410 switches the webhook off; all else is tried again, seven times in 31 hours."
+    "Any 2xx takes it; 410 switches the webhook off; all else is tried again, seven times in 31 hours.\n\n"
+    "A session, unlike a token, must have confirmed its password, or a code, just now: 403 `reauthenticate`."
 )
 _MADE = OpenApiExample(
     "For the studio's computer",
-    value={"name": "Studio", "url": "https://studio.example.org/pixora", "events": ["album.ready"], "albums": []},
+    value={"name": "Studio", "url": "https://studio.example.org/pixora", "events": ["album.ready"], "albums": None},
     request_only=True,
 )
 
@@ -41,6 +43,18 @@ class OwnAlbum(serializers.PrimaryKeyRelatedField):
         return access.visible_to(viewer, Album).filter(owner=viewer.user)
 
 
+class ChosenAlbums(serializers.ManyRelatedField):
+    """None: all of the owner's. Of chosen ones that are gone an empty list is left, which is not the same."""
+
+    default_error_messages = {"empty": _("Name an album, or null for all of yours.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(OwnAlbum(queryset=Album.objects.all()), allow_empty=False, allow_null=True, **kwargs)
+
+    def get_attribute(self, instance: Webhook) -> Any:
+        return super().get_attribute(instance) if instance.is_bound else None
+
+
 class WebhookSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     name = serializers.CharField(max_length=60, required=False, allow_blank=True)
@@ -48,7 +62,9 @@ class WebhookSerializer(serializers.Serializer[Any]):
     events = serializers.ListField(
         child=serializers.ChoiceField(Event.choices), min_length=1, max_length=20, source="event_list"
     )
-    albums = OwnAlbum(many=True, queryset=Album.objects.all(), required=False, help_text="None: all of yours.")
+    albums = ChosenAlbums(
+        required=False, help_text="Null: all of yours, those to come included. Empty in answers: the chosen are gone."
+    )
     active = serializers.BooleanField(source="is_on", required=False)
     switched_off_because = serializers.ChoiceField(["", *Webhook.Ended.values], read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
@@ -65,6 +81,8 @@ class WebhookSerializer(serializers.Serializer[Any]):
         """What was sent, by the names that flows.webhook knows."""
         sent = dict(self.validated_data)
         sent.pop("is_on", None)
+        if "albums" in sent:
+            sent["albums"] = sent["albums"] or ()
         return {"events" if name == "event_list" else name: value for name, value in sent.items()}
 
 
@@ -121,6 +139,7 @@ class WebhookList(WebhookView):
     )
     def post(self, request: Request) -> Response:
         owner = self.door()
+        access.require_recent_authentication(self.viewer, request)
         fields = WebhookSerializer(data=request.data, context=self.told)
         fields.is_valid(raise_exception=True)
         webhook, secret = webhook_flow.make(owner, **fields.said())
@@ -136,13 +155,22 @@ class WebhookDetail(WebhookView):
         """One of your webhooks, and how it does"""
         return self._shown(access.webhook_for(self.viewer, webhook_id))
 
+    def hold(self, **ids: Any) -> None:
+        Webhook.objects.select_for_update(no_key=True).filter(pk=ids["webhook_id"]).first()
+
     @extend_schema(request=WebhookSerializer(partial=True), responses=WebhookSerializer)
     def patch(self, request: Request, webhook_id: UUID) -> Response:
-        """Change a webhook, or switch it off and on"""
+        """Change a webhook, or switch it off and on
+
+        For more than the switch a session, unlike a token, must have confirmed its password, or a code, just now:
+        403 `reauthenticate`.
+        """
         webhook = access.webhook_for(self.viewer, webhook_id)
         fields = WebhookSerializer(data=request.data, partial=True, context=self.told)
         fields.is_valid(raise_exception=True)
-        webhook_flow.change(webhook, **fields.said())
+        if said := fields.said():
+            access.require_recent_authentication(self.viewer, request)
+            webhook_flow.change(webhook, **said)
         wanted = fields.validated_data.get("is_on", webhook.is_on)
         if wanted != webhook.is_on:
             webhook_flow.switch(webhook, on=wanted)
@@ -164,8 +192,13 @@ class WebhookSecret(WebhookView):
 
     @extend_schema(request=None, responses=SecretSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Change a webhook's secret; deliveries are signed with the old one as well for a day"""
-        return Response({"secret": webhook_flow.rotate(self.door(webhook_id))})
+        """Change a webhook's secret; deliveries are signed with the old one as well for a day
+
+        A session, unlike a token, must have confirmed its password, or a code, just now: 403 `reauthenticate`.
+        """
+        webhook = self.door(webhook_id)
+        access.require_recent_authentication(self.viewer, request)
+        return Response({"secret": webhook_flow.rotate(webhook)})
 
 
 class WebhookDeliveries(WebhookView):

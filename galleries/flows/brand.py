@@ -1,7 +1,7 @@
 """How an album shows itself to guests: the photographer's name, logo and colour, and what a link preview may tell."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import transaction
@@ -16,23 +16,34 @@ from . import deed
 LOGO_BYTES = 5_000_000
 
 
-def change(album: Album, *, logo: Iterable[bytes] | None = None, remove_logo: bool = False, **facts: Any) -> None:
-    """Change these facts of an own album, and no more. Raises Refusal for a logo that is no picture Pixora takes."""
+def change(
+    album: Album,
+    *,
+    logo: Iterable[bytes] | None = None,
+    remove_logo: bool = False,
+    require: Callable[[], None] = lambda: None,
+    **facts: Any,
+) -> None:
+    """Change these facts of an own album, and no more. Raises Refusal for a logo that is no picture Pixora takes.
+
+    `require` is asked of the locked album, and may refuse the change too.
+    """
     if logo is not None:
         # Before the album is locked: a bucket may take its time.
         facts |= _stored(album, _drawn(logo))
     elif remove_logo:
         facts |= {"logo_key": "", "logo_width": 0, "logo_height": 0}
     try:
-        _save(album, facts)
+        _save(album, facts, require)
     except Refusal:
         Arrival.give_up(facts["logo_key"])
         raise
 
 
 @transaction.atomic
-def _save(album: Album, facts: dict[str, Any]) -> None:
+def _save(album: Album, facts: dict[str, Any], require: Callable[[], None]) -> None:
     now = Album.objects.locked().get(pk=album.pk)
+    require()
     if "logo_key" in facts:
         Erasure.order([now.logo_key])
     if facts.get("logo_key") and not Arrival.strike_off(facts["logo_key"]):

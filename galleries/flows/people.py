@@ -122,15 +122,15 @@ def best_face(person: Person) -> Sighting | None:
     return person.sightings.there().select_related("photo").order_by("-quality", "pk").first()
 
 
-def hold(person: Person) -> None:
+def hold(album_id: uuid.UUID) -> None:
     """Until the end of the transaction whoever changes the people of this album waits."""
-    Album.objects.locked().filter(pk=person.album_id).first()
-    Grouping.objects.locked().filter(pk=person.album_id).first()
+    Album.objects.locked().filter(pk=album_id).first()
+    Grouping.objects.locked().filter(pk=album_id).first()
 
 
 def _begin_to_say(person: Person) -> None:
     """A worker that has begun without this begins anew."""
-    hold(person)
+    hold(person.album_id)
     if not Person.objects.filter(pk=person.pk).exists():
         raise Refusal("gone", "This person is not in the album any more.", status=410)
     person.refresh_from_db(fields=["name", "hidden"])
