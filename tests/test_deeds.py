@@ -85,7 +85,7 @@ def test_people_webhooks_and_the_end_of_an_account_are_told_too(owner: User, sea
     browser_of(owner).post(reverse("account-close"), {"password": PASSWORD})
     told = [verb for verb in verbs() if verb.startswith(("people.", "webhook.", "account."))]
     assert told == [
-        "people.on", "people.off", "webhook.made", "webhook.changed", "webhook.changed", "webhook.changed",
+        "people.on", "people.off", "webhook.made", "webhook.changed", "webhook.changed",
         "webhook.deleted", "account.closed",
     ]  # fmt: skip
     assert "studio" not in str(list(Deed.objects.values_list("facts", flat=True))).lower()
