@@ -142,6 +142,7 @@ def test_a_zip_goes_stale_with_any_of_its_photos(searchable: Album, link: Link, 
         answer = found.api.get(made["url"])
         assert answer.status_code == (410 if change["hidden"] else 200)
         assert not change["hidden"] or answer.json()["code"] == "archive_stale"
+        answer.close()
     Link.objects.update(can_download=False)
     assert found.api.get(made["url"]).status_code == 410
     assert found.api.post(f"/api/v1/selfies/{found.selfie.pk}/archives/", {}, format="json").status_code == 403
