@@ -433,3 +433,21 @@ def test_a_new_invitation_ends_the_one_before(desk: Client) -> None:
     site.forget()
     first, second = invited(desk, "ina@example.org"), invited(desk, "INA@example.org")
     assert [Client().get(f"/invited/{token}/").status_code for token in (first, second)] == [410, 302]
+
+
+def test_an_account_that_is_being_erased_is_not_let_go_on(desk: Client, other_owner: User) -> None:
+    User.objects.filter(pk=other_owner.pk).update(is_active=False, closed_at=timezone.now())
+    act(desk, "/admin/galleries/user/", "resume", [other_owner])
+    other_owner.refresh_from_db()
+    assert not other_owner.is_active
+
+
+def test_a_takedown_made_again_meets_what_came_late_to_it(album: Album) -> None:
+    sha256 = "a" * 64
+    takedown_flow.take_down(sha256, reason=Takedown.Reason.LAW, is_barred=True, by=None)
+    Takedown.objects.update(made_at=timezone.now() - timedelta(days=1))
+    takedown_flow.take_down(sha256, reason=Takedown.Reason.LAW, is_barred=True, by=None)
+    late = ready_photo(album)
+    Photo.objects.filter(pk=late.pk).update(sha256=sha256)
+    takedown_flow.meet_late_ones()
+    assert not Photo.objects.filter(pk=late.pk).exists()
