@@ -1,4 +1,4 @@
-"""Invitations: made here, their link shown once, to be sent by hand."""
+"""Invitations: made here, their link shown once, and mailed where the site knows its own address."""
 
 from typing import Any
 

@@ -15,9 +15,9 @@ from galleries.models import Face, Match, Photo
 from galleries.models.photo import PhotoQuerySet
 
 from .rows import CountedDeletion, FewPages, ReadOnly, ask_first, in_batches
+from .takedown import AT_ONCE
 
 _HASH_LENGTH = 64
-_AT_ONCE = 50
 
 
 class Reason(admin.SimpleListFilter):
@@ -78,9 +78,9 @@ class PhotoAdmin(ReadOnly, CountedDeletion):
 
     @admin.action(description=_("Take down everywhere …"), permissions=["delete"])
     def take_down(self, request: HttpRequest, queryset: PhotoQuerySet) -> HttpResponseBase | None:
-        chosen = [str(pk) for pk in queryset.values_list("pk", flat=True)[: _AT_ONCE + 1]]
-        if len(chosen) > _AT_ONCE:
-            messages.warning(request, _("At most %(count)s photos at once, please.") % {"count": _AT_ONCE})
+        chosen = [str(pk) for pk in queryset.values_list("pk", flat=True)[: AT_ONCE + 1]]
+        if len(chosen) > AT_ONCE:
+            messages.warning(request, _("At most %(count)s photos at once, please.") % {"count": AT_ONCE})
             return None
         return redirect(reverse("admin:galleries_takedown_add", query={"what": " ".join(chosen)}))
 

@@ -16,7 +16,7 @@ from galleries.models import Photo, Takedown
 
 from .rows import FewPages, Rows
 
-_AT_ONCE = 50
+AT_ONCE = 50
 
 
 class TakedownForm(forms.Form):
@@ -37,8 +37,8 @@ class TakedownForm(forms.Form):
     def clean_what(self) -> list[str]:
         """Hashes of files, each once."""
         said = self.cleaned_data["what"].split()
-        if len(said) > _AT_ONCE:
-            raise forms.ValidationError(_("At most %(count)s photos at once, please.") % {"count": _AT_ONCE})
+        if len(said) > AT_ONCE:
+            raise forms.ValidationError(_("At most %(count)s photos at once, please.") % {"count": AT_ONCE})
         hashes = {text: takedown_flow.hash_of(text) for text in said}
         if unknown := [text for text, sha256 in hashes.items() if not sha256]:
             words = _("No photo is known by this: %(text)s")

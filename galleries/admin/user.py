@@ -58,6 +58,9 @@ class UserAdmin(CountedDeletion, DjangoUserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Who may do what is an administrator's to say, or whoever changes users could make themselves one."""
         own = super().get_readonly_fields(request, obj)
+        if obj and obj.closed_at:
+            # Its owner has ended it, and it is being erased.
+            own = (*own, "is_active")
         return own if request.user.is_superuser else (*own, *_ADMINISTRATORS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:

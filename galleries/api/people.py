@@ -127,12 +127,14 @@ class PersonDetail(OwnerView):
         return Response(PersonSerializer(person, context=self.told).data)
 
 
-class PersonMerge(OwnerView):
+class SaidOfPerson(OwnerView):
     in_one_transaction = True
 
     def door(self, person_id: UUID) -> Person:
         return access.person_for(self.viewer, person_id, Action.EDIT)
 
+
+class PersonMerge(SaidOfPerson):
     @extend_schema(request=MergeSerializer, responses=PersonSerializer)
     def post(self, request: Request, person_id: UUID) -> Response:
         """Say that others are the same person, who takes the first name that there is"""
@@ -144,12 +146,7 @@ class PersonMerge(OwnerView):
         return Response(PersonSerializer(person, context=self.told).data)
 
 
-class PersonRemove(OwnerView):
-    in_one_transaction = True
-
-    def door(self, person_id: UUID) -> Person:
-        return access.person_for(self.viewer, person_id, Action.EDIT)
-
+class PersonRemove(SaidOfPerson):
     @extend_schema(request=NotInPhotosSerializer, responses=RemovedSerializer)
     def post(self, request: Request, person_id: UUID) -> Response:
         """Say that a person is not the one in these photos; it is kept from then on"""

@@ -1,7 +1,6 @@
 """Untrusted JSON -> typed values, and rows -> JSON. All addresses in answers are absolute."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from django.urls import reverse
@@ -47,11 +46,6 @@ class AlbumSerializer(serializers.ModelSerializer[Album]):
         if photo_id and self.instance is None:
             raise serializers.ValidationError("A new album has no photos yet.")
         return photo_id
-
-    def validate_kept_until(self, day: date | None) -> date | None:
-        if day and day < timezone.localdate():
-            raise serializers.ValidationError("This lies in the past.")
-        return day
 
     def get_role(self, album: Album) -> str | None:
         return access.role_in(self.context["viewer"], album)

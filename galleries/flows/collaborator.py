@@ -43,7 +43,8 @@ def _add(album: Album, email: str, role: str) -> Collaborator:
     collaborator, added = Collaborator.objects.update_or_create(album=album, user=user, defaults={"role": role})
     if added:
         letter.album_shared(collaborator)
-    deed.record(Verb.COLLABORATOR_ADDED, collaborator, user=user.pk, role=role)
+    verb = Verb.COLLABORATOR_ADDED if added else Verb.COLLABORATOR_CHANGED
+    deed.record(verb, collaborator, user=user.pk, role=role)
     return collaborator
 
 

@@ -83,8 +83,7 @@ def _break_off(grouping: Grouping, seconds: float) -> None:
         Grouping.objects.hand_back(grouping)
         return
     logger.warning("The people of album %s take longer than %s s to group.", grouping.album_id, _SOFT_LIMIT)
-    Grouping.objects.filter(pk=grouping.pk).update(wanted_at=from_now(_TOO_LARGE_REST))
-    Grouping.objects.release(grouping)
+    Grouping.objects.release(grouping, wanted_at=from_now(_TOO_LARGE_REST))
 
 
 @dataclass

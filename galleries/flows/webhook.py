@@ -94,6 +94,7 @@ def rotate(webhook: Webhook) -> str:
     webhook.sealed_former_secret, webhook.sealed_secret = webhook.sealed_secret, Webhook.seal(secret)
     webhook.former_secret_until = timezone.now() + timedelta(seconds=FORMER_SECRET_SECONDS)
     webhook.save(update_fields=["sealed_former_secret", "sealed_secret", "former_secret_until"])
+    deed.record(Verb.WEBHOOK_CHANGED, webhook, fields=["secret"])
     return secret
 
 

@@ -1,10 +1,11 @@
 """An album: one event's photos, its owner, and whether faces may be searched in it."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -18,6 +19,11 @@ MOST_PERSONS_A_GUEST = 3
 # A deleted album can be had back for so long.
 RESTORE_DAYS = 7
 _MOVING = Q(next_engine__gt=Literal(""))
+
+
+def not_past(day: date) -> None:
+    if day < timezone.localdate():
+        raise ValidationError(_("This day lies in the past."))
 
 
 class AlbumQuerySet(models.QuerySet["Album"]):
@@ -93,7 +99,7 @@ class Album(models.Model):
     # By an administrator: its links open nothing, and those who have a role in it only look on.
     suspended_at = models.DateTimeField(_("suspended at"), null=True, blank=True, editable=False)
     # Deleted the day after, which can be taken back for RESTORE_DAYS.
-    kept_until = models.DateField(_("kept until"), null=True, blank=True, db_index=True)
+    kept_until = models.DateField(_("kept until"), null=True, blank=True, db_index=True, validators=[not_past])
 
     # Deleted for good: what is left of it goes step by step, and nobody has it back.
     doomed = models.BooleanField(default=False, editable=False)

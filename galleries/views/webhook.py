@@ -1,11 +1,9 @@
 """Webhooks on their owner's desk: made, tried out, changed, and what they were told. Their secret is shown once."""
 
 import json
-from typing import Any
 from uuid import UUID
 
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -13,56 +11,19 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from galleries import access
 from galleries.access import Viewer
 from galleries.flows import webhook as webhook_flow
-from galleries.models import Album, Webhook
-from galleries.models.webhook import Event
+from galleries.forms import WebhookForm
+from galleries.models import Album
 
 from .confirm import Question, ask, is_confirmed
 from .page import Request, owners_page, told_by
 
 _A_PAGE = 50
-
-
-class WebhookForm(forms.Form):
-    name = forms.CharField(
-        label=gettext_lazy("Name"), required=False, max_length=60, help_text=gettext_lazy("What it is for.")
-    )
-    url = forms.CharField(
-        label=gettext_lazy("Address"),
-        max_length=1000,
-        widget=forms.URLInput(attrs={"placeholder": "https://", "autocomplete": "off", "spellcheck": "false"}),
-        help_text=gettext_lazy("Where your program listens. What happened is sent there as JSON."),
-    )
-    events = forms.MultipleChoiceField(
-        label=gettext_lazy("What it is told"), choices=Event.choices, widget=forms.CheckboxSelectMultiple
-    )
-    albums = forms.ModelMultipleChoiceField(
-        Album.objects.none(),
-        label=gettext_lazy("Of which albums"),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("Tick none for all of your albums, those to come included."),
-    )
-
-    def __init__(self, *args: Any, albums: QuerySet[Album], webhook: Webhook | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["albums"].queryset = albums  # type: ignore[attr-defined]
-        self._webhook = webhook
-        if webhook:
-            self.initial = {"name": webhook.name, "url": webhook.url, "events": webhook.event_list()}
-            self.initial["albums"] = webhook.albums.all()
-
-    def clean_albums(self) -> QuerySet[Album]:
-        chosen: QuerySet[Album] = self.cleaned_data["albums"]
-        if self._webhook and self._webhook.is_bound and not chosen:
-            raise forms.ValidationError(_("Tick an album: this is for chosen ones. For all, make a new webhook."))
-        return chosen
 
 
 def _own_albums(viewer: Viewer) -> QuerySet[Album]:
