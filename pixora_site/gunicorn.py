@@ -15,6 +15,8 @@ from pixora_site.logs import formatter
 from pixora_site.supervisor import die_with_parent
 
 wsgi_app = "pixora_site.wsgi"
+# Loaded once and forked: a worker that was killed is back in milliseconds, not in the second that importing takes.
+preload_app = True
 worker_class = "pixora_site.turn_away.Worker"
 keepalive = 15
 # Of the worker's main loop, which no slow client can hold up: a download may take as long as it takes.
@@ -53,18 +55,23 @@ access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(L)ss'
 
 
 def when_ready(server: Arbiter) -> None:
+    _keep_what_was_loaded()
+    _notice_who_left(server)
+
+
+def _keep_what_was_loaded() -> None:
+    """The collector, which stops every page, need not walk through it, nor write to what all workers share."""
+    gc.collect()
+    gc.freeze()
+
+
+def _notice_who_left(server: Arbiter) -> None:
     """Have the kernel notice phones that left without a word; connections inherit this from the listener (Linux)."""
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENCE)
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE * 1000)
-
-
-def post_worker_init(worker: Worker) -> None:
-    """What was loaded stays: the collector, which stops every page, need not walk through it."""
-    gc.collect()
-    gc.freeze()
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
