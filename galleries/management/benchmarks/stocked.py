@@ -5,7 +5,7 @@ import uuid
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,8 @@ from . import ours
 from .site import Headers
 
 _AT_ONCE = 1000
+# Entries beyond so many are links to those, or the largest zip would not fit into the memory that files are read from.
+_DISTINCT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,12 @@ def prepare() -> None:
 
 
 def zip_of_zeros(entries: int, size: int) -> Zip:
-    """So many entries of `size` bytes, each a file of its own with nothing but a hole in it, as is the whole one."""
+    """So many entries of `size` bytes, files with nothing but a hole in them, as is the whole one."""
     album = _album()
     crc32 = zlib.crc32(bytes(size))
-    _add(_hole(album, f"DSC{number:05}.jpg", size, crc32) for number in range(entries))
+    holes = [_hole(album, f"DSC{number:05}.jpg", size, crc32) for number in range(min(entries, _DISTINCT))]
+    names = ((f"DSC{number:05}.jpg", holes[number % _DISTINCT]) for number in range(len(holes), entries))
+    _add(chain(holes, (_link(album, name, hole) for name, hole in names)))
     return _zip(album)
 
 
@@ -85,6 +89,12 @@ def _hole(album: Album, name: str, size: int, crc32: int) -> Photo:
     photo = _photo(album, name, size, crc32)
     with _opened(photo.original_key) as file:
         os.truncate(file.fileno(), size)
+    return photo
+
+
+def _link(album: Album, name: str, other: Photo) -> Photo:
+    photo = _photo(album, name, other.size, other.crc32)
+    storage.path(photo.original_key).hardlink_to(storage.path(other.original_key))
     return photo
 
 
