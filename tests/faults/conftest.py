@@ -26,6 +26,8 @@ LONG = FULL and os.environ.get("LONG") == "1"
 SEED = int(os.environ.setdefault("SEED", str(random.SystemRandom().randrange(10_000)))) if FULL else 1
 DATABASES = ("sqlite", "postgresql")
 _USUAL = ["sqlite"]  # in the short form
+# Those that mostly wait beside one that mostly works.
+_LONGEST = ["test_workers_killed", "test_sqlite_writers", "test_poison", "test_storage_errors", "test_web_killed"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """The short form takes the faults that tell most in the least time; the full one begins with the longest."""
     if FULL:
         # Begun last, they would be waited for alone.
-        items.sort(key=lambda item: item.path.name not in ("test_workers_killed.py", "test_poison.py"))
+        items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
         return
     ours = [item for item in items if "database" in getattr(item, "fixturenames", [])]
     left_out = [item for item in ours if not _short(item.get_closest_marker("databases"))]

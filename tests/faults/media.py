@@ -14,20 +14,25 @@ from tests.running import wait_for
 _LONG_AGO = "2020-01-01 00:00:00"
 
 
+def files_below(folder: Path) -> set[str]:
+    """Their paths. For who looks many times a second: Path.rglob takes four times as long."""
+    return {f"{place}/{name}" for place, _, names in os.walk(folder) for name in names}
+
+
 @contextmanager
 def watched(folder: Path, known: set[str]) -> Iterator[list[str]]:
-    """The names of files below `folder` that at any moment were not one of the known ones, whole."""
+    """The files below `folder` that at any moment were not one of the known ones, whole."""
     wrong: list[str] = []
-    seen: set[Path] = set()
+    seen: set[str] = set()
     done = threading.Event()
 
     def look() -> None:
         while not done.wait(0.02):
-            for file in set(folder.rglob("*.*")) - seen:
+            for file in files_below(folder) - seen:
                 with suppress(FileNotFoundError):
                     seen.add(file)
-                    if sha256(file.read_bytes()) not in known:
-                        wrong.append(file.name)
+                    if sha256(Path(file).read_bytes()) not in known:
+                        wrong.append(file)
 
     thread = threading.Thread(target=look)
     thread.start()

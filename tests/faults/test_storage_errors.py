@@ -17,6 +17,7 @@ from tests.failing import Asked, Failing, Fault, failing
 from tests.faults.album import Result, Uploader, photos, result
 from tests.faults.conftest import Size
 from tests.faults.machine import Machine
+from tests.faults.media import files_below
 from tests.faults.page import PageUploader
 from tests.faults.report import Row
 
@@ -81,11 +82,11 @@ def unreadable(files: list[Path]) -> Iterator[None]:
 
 def spoil_some(originals: Path, done: threading.Event, seed: int, spoilt: list[Path]) -> None:
     """One in twenty, as soon as it is there, and for some seconds."""
-    chance, seen = random.Random(seed), set[Path]()
-    while not done.wait(0.01):
-        new = sorted(set(originals.rglob("*.jpg")) - seen)
+    chance, seen = random.Random(seed), set[str]()
+    while not done.wait(0.02):
+        new = sorted(file for file in files_below(originals) - seen if file.endswith(".jpg"))
         seen.update(new)
-        some = [file for number, file in enumerate(new) if chance.random() < _SHARE or not (spoilt or number)]
+        some = [Path(file) for number, file in enumerate(new) if chance.random() < _SHARE or not (spoilt or number)]
         if some:
             spoilt += some
             with unreadable(some):
