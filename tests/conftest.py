@@ -27,6 +27,7 @@ from galleries.models import Album, ApiToken, Link, Photo, Selfie, User
 from galleries.models import site as site_settings
 from pixora_site import env
 from tests import pictures, services
+from tests.receiver import NETWORKS, Receiver, receiver
 from tests.running import Site, running_site
 
 REQUIRE_ALL = os.environ.get("PIXORA_REQUIRE_ALL") == "1"
@@ -232,6 +233,14 @@ def search(link: Link, data: bytes | None = None, **fields: Any) -> Found:
     assert answer.status_code == 202, answer.content
     work_off()
     return Found(answer.json()["guest_key"], Selfie.objects.get(pk=answer.json()["id"]))
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Receiver]:
+    """The owner's own, which this site's webhooks may reach."""
+    settings.PIXORA_WEBHOOK_NETWORKS = NETWORKS
+    with receiver() as here:
+        yield here
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A photographer's own server, which webhooks are sent to: a real one, on this machine."""
+"""A photographer's own server, which webhooks are sent to: a real one, on this machine; and who listens there."""
 
 import json
 import ssl
@@ -9,8 +9,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from galleries.flows import delivery as delivery_flow
+from galleries.flows import webhook as webhook_flow
+from galleries.models import Delivery, User, Webhook
+from galleries.models.webhook import Event
+
 # What allows webhooks to reach it.
 NETWORKS = ["127.0.0.0/8", "::1/128"]
+ALL = [event.value for event in Event]
 
 
 @dataclass
@@ -80,3 +86,13 @@ def receiver(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def listening(owner: User, server: Receiver, *events: str, albums: Any = ()) -> Webhook:
+    return webhook_flow.make(owner, url=server.url, events=events or ALL, albums=albums)[0]
+
+
+def deliver() -> None:
+    """What upkeep's worker does of it."""
+    while Delivery.objects.due().exists():
+        delivery_flow.work()

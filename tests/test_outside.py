@@ -24,12 +24,6 @@ NOBODY = Trust()
 HERE = Trust(tuple(NETWORKS))
 
 
-@pytest.fixture
-def server() -> Iterator[Receiver]:
-    with receiver() as here:
-        yield here
-
-
 def send(url: str, trust: Trust = HERE, seconds: float = 5) -> int:
     return outside.post(Place.of(url), b"{}", {"X-Test": "1"}, trust=trust, seconds=seconds)
 

@@ -1,6 +1,5 @@
 """Webhooks by API and on their owner's pages."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,21 +15,10 @@ from galleries.flows import webhook as webhook_flow
 from galleries.models import Album, ApiToken, Delivery, User, Webhook
 from tests.conftest import PASSWORD, api_of, browser_of
 from tests.pages import text_of
-from tests.receiver import NETWORKS, Receiver, receiver
+from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 V1 = "/api/v1/webhooks/"
-
-
-@pytest.fixture(autouse=True)
-def a_site_that_reaches_this_machine(settings: Settings) -> None:
-    settings.PIXORA_WEBHOOK_NETWORKS = NETWORKS
-
-
-@pytest.fixture
-def server() -> Iterator[Receiver]:
-    with receiver() as here:
-        yield here
 
 
 @pytest.fixture
