@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,18 @@ def foreign_profile() -> bytes:
     red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
     profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
     return bytes(profile).replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
+
+
+def small(number: int) -> bytes:
+    """A PNG of few bytes, each number another one."""
+    picture = quadrants(24, 16).copy()
+    picture[0, 0] = (number % 256, number // 256, 7)
+    return png(picture)
+
+
+def fill(folder: Path, count: int) -> Path:
+    """With as many small pictures."""
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        (folder / f"IMG_{number:04}.png").write_bytes(small(number))
+    return folder

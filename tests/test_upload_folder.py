@@ -4,16 +4,12 @@ import hashlib
 import json
 import os
 import signal
-import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,38 +17,20 @@ from uuid import uuid4
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from django.core.management import CommandError, call_command
 from rich.filesize import decimal
 
-from galleries.management.folder_upload.answers import Away, Refused
-from galleries.management.folder_upload.folder import Changed, File, is_being_written, listing
+from galleries.management.folder_upload.folder import Changed, File
 from galleries.management.folder_upload.form import form_of
-from galleries.management.folder_upload.site import Site, split_address
-from galleries.management.folder_upload.watching import Watch
+from galleries.management.folder_upload.site import Site
 from tests import pictures
+from tests.answering import JSON, NOTHING, answering
+from tests.pictures import fill, small
 from tests.running import ROOT, environment, free_port, wait_for
 
 pytestmark = pytest.mark.xdist_group("web")
 # Whoever touches a database or a Redis of this machine fails.
 NOWHERE = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "REDIS_URL": "redis://127.0.0.1:1"}
-
-
-def small(number: int) -> bytes:
-    picture = pictures.quadrants(24, 16).copy()
-    picture[0, 0] = (number % 256, number // 256, 7)
-    return pictures.png(picture)
-
-
-def fill(folder: Path, count: int) -> Path:
-    folder.mkdir(exist_ok=True)
-    for number in range(count):
-        (folder / f"IMG_{number:04}.png").write_bytes(small(number))
-    return folder
 
 
 class Web:
@@ -348,121 +326,6 @@ def test_what_can_not_be_sent_to_is_said_in_words(web: Web, tmp_path: Path) -> N
     assert web.photos(album) == []
 
 
-class Answering(ThreadingHTTPServer):
-    """Answers each request by the next of `answers`: status, headers and body; keeps what was asked."""
-
-    def __init__(self, *answers: tuple[int, dict[str, str], bytes]) -> None:
-        self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Answering
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append((time.monotonic(), dict(self.headers)))
-        status, headers, body = self.server.answers.pop(0)
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        return None
-
-
-@contextmanager
-def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[Answering]:
-    server = Answering(*answers)
-    thread = threading.Thread(target=server.serve_forever, args=[0.05])
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
-def asking(url: str, waiting: Any = lambda words: None) -> Iterator[Site]:
-    site = Site(url, "secret", 60, waiting)
-    yield site
-    site.hang_up()
-
-
-JSON = {"Content-Type": "application/json"}
-NOTHING = (200, JSON, b'{"missing": [], "duplicate": [], "same_name": [], "over_quota": []}')
-PROBLEM = {"Content-Type": "application/problem+json"}
-
-
-def test_the_token_goes_to_nobody_whom_the_site_names() -> None:
-    with answering(NOTHING) as other:
-        for location in (f"{other.url}/api/v1/", "/elsewhere/"):
-            with (
-                answering((307, {"Location": location}, b"")) as server,
-                asking(server.url) as site,
-                pytest.raises(Away, match="sends us on"),
-            ):
-                site.check("a", [])
-        assert other.asked == []
-
-
-def test_a_site_with_a_wrong_certificate_is_told_nothing(tmp_path: Path) -> None:
-    with answering(NOTHING) as server:
-        server.socket = encrypted(server.socket, tmp_path)
-        with asking(server.url.replace("http:", "https:")) as site, pytest.raises(Away, match="certificate"):
-            site.check("a", [])
-        assert server.asked == []
-
-
-def encrypted(listening: socket.socket, folder: Path) -> ssl.SSLSocket:
-    """With a certificate that nobody has signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    today = datetime.now(UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, today, today + timedelta(days=1))
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "site.pem").write_bytes(pem + made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "site.pem")
-    return context.wrap_socket(listening, server_side=True)
-
-
-@pytest.mark.parametrize("status", [429, 503, 507])
-def test_a_busy_site_is_asked_again_when_it_said(status: int) -> None:
-    waits: list[str] = []
-    busy = (status, {**PROBLEM, "Retry-After": "1"}, b'{"detail": "The disk is full."}')
-    with answering(busy, NOTHING) as server, asking(server.url, waits.append) as site:
-        assert site.patiently(lambda: site.check("a", [])).here == set()
-        first, second = (moment for moment, _ in server.asked)
-    assert second - first >= 1
-    assert waits == ["The disk is full. Trying again in 1 s.", ""]
-
-
-def test_whoever_is_no_pixora_is_waited_out_and_a_no_is_a_no() -> None:
-    portal = (200, {"Content-Type": "text/html"}, b"<h1>Welcome to the hotel</h1>")
-    with answering(portal, (502, {}, b""), NOTHING) as server, asking(server.url) as site:
-        assert site.patiently(lambda: site.check("a", [])).here == set()
-    with (
-        answering((403, PROBLEM, b'{"detail": "Not with this token."}')) as server,
-        asking(server.url) as site,
-        pytest.raises(Refused, match="Not with this token") as refused,
-    ):
-        site.patiently(lambda: site.check("a", []))
-    assert refused.value.is_of_the_album
-
-
-@pytest.mark.parametrize("wrong", ["ftp://a/albums/", "https://", "https://u:p@a.org/", "https://a.org:99999/", "//"])
-def test_an_address_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(Refused):
-        split_address(wrong)
-
-
 # A hot folder
 
 
@@ -499,54 +362,3 @@ def test_a_hot_folder_is_sent_while_it_fills(web: Web, tmp_path: Path) -> None:
     took = {each["file"]: each["seconds"] for each in started.sent() if "seconds" in each}
     assert "IMG_0000.png" not in took
     assert took["slow.png"] >= 6
-
-
-def test_a_file_is_given_once_it_is_still_and_again_when_it_changes(tmp_path: Path) -> None:
-    found, path = Watch(tmp_path), tmp_path / "a.jpg"
-    assert found.ready(0) == {}
-    path.write_bytes(b"half")
-    assert (found.ready(1), found.unfinished) == ({}, 1)
-    path.write_bytes(b"half and half")
-    assert found.ready(2) == {}
-    assert found.ready(3) == {}
-    (given,) = found.ready(4)
-    assert (given.name, given.size, found.unfinished) == ("a.jpg", 13, 0)
-    assert found.ready(9) == {}
-    found.forget(given)
-    assert found.ready(10) == {}
-    assert list(found.ready(12)) == [given]
-    path.write_bytes(b"another")
-    found.ready(13)
-    assert [(file.size, first) for file, first in found.ready(15).items()] == [(7, 13)]
-    path.unlink()
-    assert found.ready(16) == {}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes")
-def test_a_file_that_is_open_for_writing_is_known(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    with path.open("wb"):
-        assert is_being_written(path)
-    assert not is_being_written(path)
-    with path.open("rb"):
-        assert not is_being_written(path)
-    assert not is_being_written(tmp_path / "none.jpg")
-
-
-def test_a_card_that_is_pulled_out_is_told_and_not_sent_anew(tmp_path: Path) -> None:
-    card = fill(tmp_path / "card", 1)
-    found = Watch(card)
-    found.ready(0)
-    assert len(found.ready(2)) == 1
-    card.rename(tmp_path / "pulled out")
-    assert found.ready(4) == {}
-    assert found.found.unreadable == [str(card)]
-    (tmp_path / "pulled out").rename(card)
-    assert (found.ready(6), found.ready(9), found.found.unreadable) == ({}, {}, [])
-
-
-def test_a_loop_of_links_is_not_followed(tmp_path: Path) -> None:
-    fill(tmp_path, 1)
-    (tmp_path / "round").symlink_to(tmp_path)
-    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    assert [file.name for file in listing(tmp_path).files] == ["IMG_0000.png"]
