@@ -9,8 +9,9 @@ from typing import Any
 
 from celery import Celery
 from celery import Task as CeleryTask
-from celery.signals import worker_shutting_down
+from celery.signals import beat_init, worker_shutting_down
 from celery.worker import state
+from kombu.exceptions import OperationalError
 
 from galleries import logs
 
@@ -38,6 +39,7 @@ app = Celery("pixora", task_cls=Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+
 # A photo takes a tenth of a second. Below the 25 s that the supervisor gives, and the 30 s of a container.
 _LAST_SECONDS = 15.0
 
@@ -55,3 +57,10 @@ def _interrupt_tasks() -> None:
     for pid in {request.worker_pid for request in list(state.active_requests)} - {None, os.getpid()}:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGUSR1)
+
+
+@beat_init.connect
+def sweep_at_once(**_: Any) -> None:
+    """By itself it would wait for a whole round first, and what waits for a sweep when it is killed for two."""
+    with suppress(OperationalError):
+        app.send_task("galleries.flows.upkeep.sweep", expires=5, retry=False)

@@ -219,8 +219,8 @@ CELERY_TASK_ROUTES = {
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "galleries.flows.upkeep.sweep",
-        "schedule": timedelta(seconds=10),
-        "options": {"expires": 10},
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5},
     }
 }
 

@@ -233,6 +233,15 @@ def test_the_sweeper_makes_good_for_lost_rings(album: Album, broker: redis.Redis
     assert broker.llen("selfie") == 0
 
 
+def test_a_beat_that_starts_has_a_sweep_made_at_once(broker: redis.Redis) -> None:
+    from pixora_site.celery import sweep_at_once
+
+    sweep_at_once()
+    assert broker.llen("upkeep") == 1
+    broker.shutdown(nosave=True)
+    sweep_at_once()
+
+
 def test_without_redis_an_upload_is_kept_all_the_same(album: Album, caplog: pytest.LogCaptureFixture) -> None:
     photo = a_photo(album)
     assert "the sweeper will ring again" in caplog.text

@@ -20,7 +20,7 @@ from galleries.models.lease import from_now
 from . import day, gauges, readiness
 
 PLOT_DAYS = 30
-# A sweep comes every 10 s.
+# A sweep comes every 5 s.
 _STALE_SECONDS = 90
 _PING_SECONDS, _PING_KEPT_SECONDS = 0.5, 15.0
 _LATE_SECONDS = 600

@@ -243,7 +243,7 @@ def _record_hiding(photos: Iterable[tuple[UUID, UUID]], *, hidden: bool) -> None
 def work() -> None:
     """One ring: take the next due photo, whichever album's turn it is; and ring first, for there may be more."""
     if not storage.has_room(part=0.5):
-        return  # Upkeep rings again, every 10 seconds.
+        return  # Upkeep rings again, every 5 seconds.
     if wanted := Photo.objects.due().exclude(wanted_engine="").values_list("wanted_engine", flat=True)[:1]:
         recognition.load(_usable(wanted[0]))
     if photo := Photo.objects.claim():

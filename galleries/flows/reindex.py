@@ -1,7 +1,7 @@
 """An album moves to another engine. Searches go on with the old vectors until all of its photos have new ones.
 
 The album names the engine that answers (`engine`) and the one it moves to (`next_engine`). Photos are embedded anew by
-the same workers that take in new ones; upkeep looks every 10 seconds whether an album is through, and switches it then,
+the same workers that take in new ones; upkeep looks every 5 seconds whether an album is through, and switches it then,
 in one transaction. Old vectors stay until they are forgotten on request, so that going back takes no time.
 """
 

@@ -1,4 +1,4 @@
-"""Upkeep, every 10 seconds: rings again where work is due, finishes what a crash left, and ends what has run out."""
+"""Upkeep, every 5 seconds: rings again where work is due, finishes what a crash left, and ends what has run out."""
 
 import logging
 import time
@@ -62,7 +62,7 @@ DELIVERY_DAYS = 30
 
 @shared_task
 def sweep() -> None:
-    """Each duty by itself: one that fails is logged and tried again in 10 seconds, and holds up no other."""
+    """Each duty by itself: one that fails is logged and tried again in 5 seconds, and holds up no other."""
     for duty in (
         ring_for_due,
         announce_left,
