@@ -27,7 +27,7 @@ test: setup .venv/.dev  ## Sets up all and runs the tests (options: ARGS="-k zip
 
 .PHONY: faults
 faults: setup .venv/.dev  ## Kills, cuts off and floods a running site, and says what held (options: LONG=1 SEED=7 ARGS="-k redis")
-	@FAULTS=full SEED=$${SEED:-$$(( $$(date +%s) % 10000 ))} $(python) -m pytest tests/faults -n 3 --dist loadgroup $(ARGS)
+	@FAULTS=full SEED=$${SEED:-$$(( $$(date +%s) % 10000 ))} $(python) -m pytest tests/faults -n 4 --dist loadgroup $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup .venv/.dev  ## Tries many thousands of hostile inputs, and says how many (options: SEED=7 ARGS="-k images")
