@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core import mail, signing
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -200,6 +201,22 @@ def test_the_hours_of_quiet_are_a_setting(guest: Client, searchable: Album, sett
     assert len(deliver()) == 1
     later_photo(searchable, 70)
     assert len(deliver()) == 1
+
+
+def test_photos_found_at_a_full_second_are_told_of_once(guest: Client, searchable: Album, settings: Any) -> None:
+    settings.PIXORA_MAIL_QUIET_HOURS = 0
+    confirm(guest)
+    rested()
+    later_photo(searchable, 60)
+    # As the database itself writes it.
+    full = "STRFTIME('%Y-%m-%d %H:%M:%S.000', 'NOW', '+2 seconds')"
+    if connection.vendor == "postgresql":
+        full = "date_trunc('second', now()) + interval '2 seconds'"
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE galleries_match SET found_at = {full}")
+    notice.work()
+    rested()
+    assert not Selfie.objects.mail_due().exists()
 
 
 def test_a_mail_is_the_same_in_text_and_html_and_fetches_nothing(guest: Client, searchable: Album) -> None:

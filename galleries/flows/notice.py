@@ -5,6 +5,7 @@ told of is written with the mail (mail.py), or not at all. The address dies with
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
@@ -24,6 +25,9 @@ from .doorbell import ring
 
 # An address is not asked more often by one search.
 ASKED_SECONDS = 300
+# SQLite keeps times as text, to the millisecond, and Django leaves out the fraction of a full second: what was found at
+# "12:00:00.000" would be later than "12:00:00" for ever, and be told of again and again.
+_TICK = timedelta(milliseconds=1)
 
 
 # Web half
@@ -145,7 +149,7 @@ def _tell_of_photos(selfie: Selfie) -> None:
     letter.compose(Mail.Kind.PHOTOS, selfie.email, _gallery(selfie), choice=choice, selfie=selfie, **facts).send()
     # Each up to its own newest: what another's worker is just committing may be older than that of this one.
     for pk, newest in fresh.order_by().values_list("selfie").annotate(Max("found_at")):
-        Selfie.objects.filter(pk=pk, email=selfie.email).update(email_told_at=newest)
+        Selfie.objects.filter(pk=pk, email=selfie.email).update(email_told_at=newest + _TICK)
     Selfie.objects.filter(pk__in=told).update(**_rest(settings.PIXORA_MAIL_QUIET_HOURS * 3600))
 
 
