@@ -12,7 +12,7 @@ from tests import services
 ON_POSTGRES = ["races", "leases", "photo_journey", "selfie_journey", "zip_journey", "reindex", "search_index", "api"]
 ON_POSTGRES += ["admission", "large_zips", "lock_order", "healing", "arrivals", "guessing", "one_person", "verdicts"]
 ON_POSTGRES += ["quotas", "fuzz_states", "idempotency", "conditions", "outgoing", "notices", "people", "webhooks"]
-ON_POSTGRES += ["deeds", "desk"]
+ON_POSTGRES += ["deeds", "desk", "deliveries"]
 ON_S3 = ["selfie_journey", "zip_journey", "replacing", "brand"]
 
 
